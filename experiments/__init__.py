@@ -1,0 +1,1 @@
+"""Experiments: one file, one claim. Each leaves its numbers in `results/`; `tables` draws them."""

@@ -1,0 +1,135 @@
+"""Renders the tables of the README from the records in `experiments/results/`.
+
+A table stands between `<!-- results:NAME column column ... -->` and `<!-- /results -->`, and shows
+the file `NAME.json`. A column is a field of a record or a name in its metrics; without columns,
+those that tell its rows apart and all that were measured. Runs that differ only in their seed are
+one row: their mean ± the standard deviation over seeds.
+
+    python -m experiments.tables            # writes README.md
+    python -m experiments.tables --check    # fails if it is stale
+"""
+
+import dataclasses
+import re
+import statistics
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import tyro
+
+from experiments.results import IDENTITY, RESULTS, Record, load
+
+README = Path(__file__).parent.parent / "README.md"
+BLOCK = re.compile(
+    r"(?P<open><!-- results:(?P<name>\S+)(?P<columns>(?: [^\s>]+)*) -->\n)"
+    r".*?(?P<close><!-- /results -->)",
+    re.DOTALL,
+)
+LABELS = tuple(name for name in IDENTITY if name not in ("seed", "budget_bytes"))
+MEASURES = (
+    "budget_bytes",
+    "table_bytes",
+    "served_bytes",
+    "full_bytes",
+    "train_bytes",
+    "examples_per_s",
+    "requests_per_s",
+    "p99_ms",
+    "train_seconds",
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Tables:
+    """Renders the tables of a Markdown file from the committed results."""
+
+    check: bool = False  # only say whether the file is up to date
+    readme: Path = README  # the file that holds the markers
+    results: Path = RESULTS  # the folder of the records
+
+
+def render(text: str, *, folder: Path = RESULTS) -> str:
+    """The text with every table between markers drawn again.
+
+    Raises:
+        ValueError: a marker names a result that does not exist, or is not closed.
+    """
+    opened, blocks = text.count("<!-- results:"), len(BLOCK.findall(text))
+    if opened != blocks:
+        raise ValueError(
+            f"Every results marker needs a closing <!-- /results -->: {opened} are opened, "
+            f"{blocks} closed."
+        )
+
+    def draw(match: re.Match[str]) -> str:
+        records = load(match["name"], folder=folder)
+        if not records:
+            known = ", ".join(sorted(path.stem for path in folder.glob("*.json"))) or "none yet"
+            raise ValueError(f"No results called {match['name']!r} in {folder}: known are {known}.")
+        return match["open"] + table(records, match["columns"].split()) + match["close"]
+
+    return BLOCK.sub(draw, text)
+
+
+def table(records: Sequence[Record], columns: Sequence[str] = ()) -> str:
+    """The records as a Markdown table, a row for each group of seeds."""
+    columns = list(columns) or _telling(records)
+    groups: dict[tuple, list[Record]] = {}
+    for record in records:
+        groups.setdefault(tuple(getattr(record, name) for name in LABELS), []).append(record)
+    lines = [columns, ["---" if column in LABELS else "---:" for column in columns]]
+    lines += [[_cell(column, group) for column in columns] for group in groups.values()]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def _telling(records: Sequence[Record]) -> list[str]:
+    """The labels that differ between records, and whatever was measured."""
+    labels = [name for name in LABELS if len({getattr(record, name) for record in records}) > 1]
+    metrics = list(dict.fromkeys(name for record in records for name in record.metrics or {}))
+    measured = [name for name in MEASURES if any(getattr(r, name) is not None for r in records)]
+    return labels + metrics + measured
+
+
+def _cell(column: str, group: Sequence[Record]) -> str:
+    if column in LABELS:
+        value = getattr(group[0], column)
+        if column == "peer" and value is None:
+            return "ours"
+        return "" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)
+    values = [_value(column, record) for record in group]
+    known = [value for value in values if value is not None]
+    if not known:
+        return ""
+    mean = _spell(column, statistics.fmean(known))
+    return f"{mean} ± {_spell(column, statistics.stdev(known))}" if len(known) > 1 else mean
+
+
+def _value(column: str, record: Record) -> float | None:
+    if column in MEASURES:
+        return getattr(record, column)
+    return (record.metrics or {}).get(column)
+
+
+def _spell(column: str, value: float) -> str:
+    """A number with as many digits as its size bears; bytes in thousands or millions."""
+    if column.endswith("_bytes"):
+        return f"{value / 1e6:,.2f} MB" if value >= 1e6 else f"{value / 1e3:,.1f} kB"
+    digits = 4 if abs(value) < 2 else 2 if abs(value) < 10 else 1 if abs(value) < 1000 else 0
+    return f"{value:,.{digits}f}"
+
+
+def main(tables: Tables) -> int:
+    """Writes the file, or says whether it is stale; the exit status."""
+    before = tables.readme.read_text()
+    after = render(before, folder=tables.results)
+    if tables.check and before != after:
+        print(f"{tables.readme} is stale: run `python -m experiments.tables`.", file=sys.stderr)
+        return 1
+    if before != after:
+        tables.readme.write_text(after)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(tyro.cli(Tables)))

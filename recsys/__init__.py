@@ -1,0 +1,1 @@
+"""recsys: feature embeddings for recommenders, in JAX and Flax."""

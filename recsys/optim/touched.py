@@ -1,0 +1,158 @@
+"""Training the rows that a batch touched, and no others: sums of repeats, slots, averages, moves.
+
+Every array here is as long as the batch has reads ("places"); `rows` says which stored row a place speaks
+for, and is OUT where another place speaks for the same row, or where nothing may change.
+"""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Int, Int32
+
+from recsys.optim.rowwise import RowOptimizer, RowwiseAdagrad, Slots, SlotSpec, Touch
+from recsys.parallel.exchange import Exchange
+from recsys.parallel.repeats import REPEATS, TOTALS
+from recsys.spec import spec
+from recsys.tables.base import OUT, EmbeddingTable, Moves, Rows
+
+TableSlots = dict[str, Slots]  # array name -> slots
+
+
+class Reads(NamedTuple):
+    """The reads of one array in a batch, and which of them name the same row."""
+
+    rows: Int32[Array, " places"]  # OUT unless this place speaks for the row
+    first: Int32[Array, " places"]  # the place that speaks for this place's row
+
+
+def find_repeats(
+    address: Mapping[str, Int[Array, "..."]], exchange: Exchange, *, way: str
+) -> dict[str, Reads]:
+    """Which reads of each array name the same row; found once for arrays that share their addresses."""
+    found: dict[int, Reads] = {}
+    for array in address.values():
+        if id(array) not in found:
+            ids = exchange.everywhere(array.reshape(-1))
+            first = REPEATS[way](ids)
+            speaks = first == jnp.arange(len(ids), dtype=first.dtype)
+            found[id(array)] = Reads(jnp.where(speaks, ids, OUT), first)
+    return {name: found[id(array)] for name, array in address.items()}
+
+
+def sum_repeats(grads: Rows, reads: dict[str, Reads], *, way: str) -> Rows:
+    """The summed gradient of each row, at the place that speaks for it; zero elsewhere."""
+    return {
+        name: TOTALS[way](grad.reshape(-1, grad.shape[-1]), reads[name].first)
+        for name, grad in grads.items()
+    }
+
+
+def trained(table: EmbeddingTable, number: int) -> tuple[str, ...]:
+    """The arrays that a table trains in pass `number`."""
+    if number >= len(table.passes):
+        return ()
+    return table.passes[number] or tuple(table.rows)
+
+
+@spec
+@dataclasses.dataclass(frozen=True)
+class RowTraining:
+    """How rows learn: the optimizer and what goes with it.
+
+    Attributes:
+        optimizer: a spec of `recsys.optim.rowwise`.
+        weight_decay: decoupled: a touched row shrinks by this times its learning rate (Loshchilov and
+            Hutter, ICLR 2019), untouched rows do not.
+        clip_row: a bound for the norm of a row's summed gradient; 0 is none.
+        average: the decay of an exponential moving average of each row over the steps; 0 is none. Rows that
+            are not touched cost nothing: their share is made up for by their age.
+    """
+
+    optimizer: RowOptimizer = RowwiseAdagrad()
+    weight_decay: float = 0.0
+    clip_row: float = 0.0
+    average: float = 0.0
+
+    def __post_init__(self):
+        if not 0 <= self.average < 1:
+            raise ValueError(f"An average's decay lies in [0, 1), got average={self.average}.")
+        if self.weight_decay < 0 or self.clip_row < 0:
+            raise ValueError(
+                f"weight_decay and clip_row are not negative, got weight_decay={self.weight_decay}, "
+                f"clip_row={self.clip_row}: use 0 for none."
+            )
+
+    def start(self, table: EmbeddingTable) -> TableSlots:
+        """Fresh slots for every array that the table trains."""
+        one = {name: jax.ShapeDtypeStruct((1, a.shape[1]), a.dtype) for name, a in table.stored().items()}
+        widths = {name: rows.shape[1] for name, rows in jax.eval_shape(table.load, one).items()}
+        names = {name for number in range(len(table.passes)) for name in trained(table, number)}
+        return {name: self._start(len(table.rows[name][...]), widths[name]) for name in sorted(names)}
+
+    def _start(self, height: int, width: int) -> Slots:
+        wanted = self.optimizer.slots(width)
+        if self.average:
+            wanted = {**wanted, "average": SlotSpec(width)}
+        slots = {n: jnp.full((height, s.width), s.initial, jnp.float32) for n, s in wanted.items()}
+        if self.optimizer.needs_age or self.average:
+            slots["touched"] = jnp.zeros((height, 1), jnp.int32)
+        return slots
+
+    def update(
+        self,
+        rows: Float[Array, "places width"],
+        grad: Float[Array, "places width"],
+        slots: Slots,
+        *,
+        at: Int32[Array, " places"],
+        rate: Float[Array, ""],
+        step: Int32[Array, ""],
+        exchange: Exchange,
+    ) -> tuple[Float[Array, "places width"], Slots]:
+        """The rows after one step, and the slots with the touched ones replaced.
+
+        Args:
+            at: the stored row of each place, OUT where nothing changes.
+            step: counted from 1.
+        """
+        own = {name: slot.at[at].get(mode="fill", fill_value=0) for name, slot in slots.items()}
+        age = jnp.float32(step - own.pop("touched", jnp.int32(0)))
+        average = own.pop("average", None)
+        if self.clip_row:
+            norm = jnp.sqrt(jnp.sum(grad * grad, axis=-1, keepdims=True))
+            grad = grad * jnp.minimum(1.0, self.clip_row / jnp.maximum(norm, 1e-30))
+        change, new = self.optimizer.update(grad, own, Touch(rate, step, age))
+        if self.weight_decay:
+            change = change - self.optimizer.learning_rate * rate * self.weight_decay * rows
+        after = rows + change
+        if average is not None:
+            idle = self.average ** (age - 1)  # the row stood still since it was last touched
+            until = idle * average + (1 - idle) * rows
+            new["average"] = self.average * until + (1 - self.average) * after
+        if "touched" in slots:
+            new["touched"] = jnp.broadcast_to(step, (len(at), 1))
+        return after, {name: exchange.write(slots[name], at, value) for name, value in new.items()}
+
+    def averaged(self, table: EmbeddingTable, slots: TableSlots, step: Int32[Array, ""]) -> Rows:
+        """Every row's average after `step` steps, as float rows."""
+        rows = table.load(table.stored())
+        for name, own in slots.items():
+            idle = self.average ** jnp.float32(step - own["touched"])
+            until = idle * own["average"] + (1 - idle) * rows[name]
+            rows[name] = until / (1 - self.average ** jnp.float32(step))
+        return rows
+
+
+def move(array: Array, moves: Moves, exchange: Exchange) -> Array:
+    """The array with rows moved: all sources are read before any target is written."""
+    return exchange.write(array, moves.target, array.at[moves.source].get(mode="fill", fill_value=0))
+
+
+def keep_finite(reads: dict[str, Reads], is_finite: Bool[Array, ""]) -> dict[str, Reads]:
+    """The same reads, all of them OUT if the step must change nothing."""
+    return {
+        name: read._replace(rows=jnp.where(is_finite, read.rows, OUT)) for name, read in reads.items()
+    }

@@ -1,0 +1,32 @@
+"""Placement: a variable's type decides where it lives. Rows and their slots are split, all else is everywhere."""
+
+import dataclasses
+from typing import Any
+
+import jax
+from jax.sharding import Mesh
+
+from recsys.parallel.mesh import split, whole
+
+SPLIT = ("rows", "slots")  # fields of a training state whose arrays have the row axis in front
+
+
+def shardings(state: Any, mesh: Mesh) -> Any:
+    """The sharding of every array of a training state."""
+    return dataclasses.replace(
+        state,
+        **{
+            field.name: jax.tree.map(
+                lambda _, to=split(mesh) if field.name in SPLIT else whole(mesh): to,
+                getattr(state, field.name),
+            )
+            for field in dataclasses.fields(state)
+        },
+    )
+
+
+def place(state: Any, layout: Any) -> Any:
+    """A copy of the state on the mesh, owned by the caller (so that it can be donated)."""
+    return jax.tree.map(
+        lambda array, to: jax.device_put(array, to, may_alias=False, donate=False), state, layout
+    )

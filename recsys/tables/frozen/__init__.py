@@ -1,0 +1,1 @@
+"""Served forms of tables whose trained form is not yet the smallest."""

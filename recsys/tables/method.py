@@ -1,0 +1,61 @@
+"""What can be chosen: a method's spec, and the one dial that fits it to a budget of bytes."""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any, ClassVar, Literal, Self
+
+from flax import nnx
+
+from recsys.tables.base import EmbeddingTable, Field
+
+Category = Literal["none", "hashing", "composition", "dynamic", "quantization", "dimension", "pruning"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Dial:
+    """The settings of a method, numbered from the smallest table to the largest."""
+
+    settings: int  # how many
+    make: Callable[[int], Any]  # number -> spec
+
+
+@dataclasses.dataclass(frozen=True)
+class Method:
+    """A way of storing an embedding table: a frozen spec that builds one."""
+
+    category: ClassVar[Category]
+    paper: ClassVar[str]
+
+    def build(self, dim: int, fields: tuple[Field, ...], *, rngs: nnx.Rngs) -> EmbeddingTable:
+        """A new table of vectors of `dim` for the given fields."""
+        raise TypeError(f"{type(self).__name__} does not say what it builds: define build.")
+
+    def table_bytes(self, dim: int, fields: tuple[Field, ...]) -> int:
+        """Bytes of the frozen table as saved, known before it is built."""
+        raise TypeError(f"{type(self).__name__} does not say what it costs: define table_bytes.")
+
+    def dial(self, dim: int, fields: tuple[Field, ...]) -> Dial:
+        """The settings that a budget chooses among; other options stay as they are here."""
+        return Dial(settings=1, make=lambda _: self)
+
+    def within(self, budget_bytes: int, dim: int, fields: tuple[Field, ...]) -> Self:
+        """The largest setting whose `table_bytes` are at most the budget.
+
+        Raises:
+            ValueError: not even the smallest setting fits.
+        """
+        dial = self.dial(dim, fields)
+        floor = dial.make(0).table_bytes(dim, fields)
+        if floor > budget_bytes:
+            raise ValueError(
+                f"{type(self).__name__} needs at least {floor:,} bytes for vectors of {dim} here, got a "
+                f"budget of {budget_bytes:,}: give it more, or choose a method with a lower floor."
+            )
+        low, high = 0, dial.settings - 1  # `low` always fits
+        while low < high:
+            middle = (low + high + 1) // 2
+            if dial.make(middle).table_bytes(dim, fields) <= budget_bytes:
+                low = middle
+            else:
+                high = middle - 1
+        return dial.make(low)

@@ -1,0 +1,42 @@
+"""Small maths that methods share: starting values, rounding, dials."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+from jaxtyping import Array, Float
+
+from recsys.tables.base import OUT, Field
+from recsys.tables.method import Dial, Method
+
+
+def uniform_rows(rows: int, width: int, bound: float, rngs: nnx.Rngs) -> Float[Array, "rows width"]:
+    """Rows drawn uniformly from [-bound, bound], as Keras starts an embedding."""
+    if rows >= OUT:
+        raise ValueError(
+            f"An array holds at most {OUT - 1:,} rows (gathers have 32-bit indices), got {rows:,}: "
+            "deal the features over several tables."
+        )
+    return jax.random.uniform(rngs.params(), (rows, width), minval=-bound, maxval=bound)
+
+
+def straight_through(
+    hard: Float[Array, "*shape"], soft: Float[Array, "*shape"]
+) -> Float[Array, "*shape"]:
+    """The value of `hard` with the gradient of `soft` (Bengio et al., 2013)."""
+    return soft + jax.lax.stop_gradient(hard - soft)
+
+
+def round_stochastic(
+    value: Float[Array, "*shape"], noise: Float[Array, "*shape"]
+) -> Float[Array, "*shape"]:
+    """Up or down to a whole number, right on average; `noise` is uniform in [0, 1)."""
+    return jnp.floor(value + noise)
+
+
+def row_dial(method: Method, fields: tuple[Field, ...]) -> Dial:
+    """The dial of a method with a free number of `rows`: from one up to one a value."""
+    known = [field.values for field in fields]
+    most = OUT - 1 if None in known else min(OUT - 1, sum(known))
+    return Dial(settings=most, make=lambda n: dataclasses.replace(method, rows=n + 1))

@@ -1,0 +1,144 @@
+"""The learner: a model, a recipe and a mesh made into compiled functions over an explicit state."""
+
+import dataclasses
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from flax import nnx
+from jax.sharding import Mesh
+from jaxtyping import Array, Float
+
+from recsys.features.batch import Batch
+from recsys.optim.touched import move
+from recsys.parallel.exchange import Exchange
+from recsys.parallel.mesh import make_mesh, split
+from recsys.parallel.placement import place, shardings
+from recsys.tables.base import Context
+from recsys.training.recipe import Recipe
+from recsys.training.step import Report, State, read_rows, row_noise, take_apart, train_step
+
+
+class Learner:
+    """Trains any model that owns an `Embedding` as `embed` and defines `loss(vectors, batch, context)`.
+
+        learner = Learner(model, Recipe())
+        state = learner.start()
+        for batch in batches:
+            state, report = learner.step(state, batch)
+        model = learner.model(state)
+
+    The state given to `step` is donated: use the one that comes back.
+    """
+
+    def __init__(self, model: Any, recipe: Recipe | None = None, mesh: Mesh | None = None):
+        self.recipe = recipe or Recipe()
+        self.mesh = mesh or make_mesh(jax.devices()[:1])
+        self.exchange = Exchange(self.mesh)
+        self.graph, self._rows, self._params, self._rest = take_apart(model)
+        self.periods = {t: table.period for t, table in model.embed.tables.items() if table.period}
+        bound = functools.partial(
+            train_step, graph=self.graph, recipe=self.recipe, exchange=self.exchange
+        )
+        self.layout = shardings(jax.eval_shape(self._fresh), self.mesh)
+        self.compiled_step: Callable[[State, Batch], tuple[State, Report]] = jax.jit(
+            bound, donate_argnums=0, out_shardings=(self.layout, None)
+        )
+        self._predict = jax.jit(self._logits)
+        self._maintain = jax.jit(
+            self._maintained, donate_argnums=0, static_argnums=1, out_shardings=self.layout
+        )
+
+    def start(self) -> State:
+        """The state before the first step, placed on the mesh. The model given at first is left alone."""
+        return place(self._fresh(), self.layout)
+
+    def step(self, state: State, batch: Batch) -> tuple[State, Report]:
+        """One step of training, and the tables' own work on the whole table where it is due."""
+        before = int(state.step) if self.periods else 0
+        state, report = self.compiled_step(state, self.put(batch))
+        due = tuple(t for t, period in self.periods.items() if (before + 1) % period == 0)
+        return (self._maintain(state, due) if due else state), report
+
+    def predict(self, state: State, batch: Batch) -> Float[Array, " batch"]:
+        """The model's answer for each example."""
+        return self._predict(state.rows, state.params, state.rest, self.put(batch))
+
+    def model(self, state: State) -> Any:
+        """The model with what was learned."""
+        return nnx.merge(self.graph, state.rows, state.params, state.rest)
+
+    def averaged(self, state: State) -> State:
+        """The state with rows and params replaced by their moving averages (`RowTraining.average`).
+
+        Raises:
+            ValueError: the recipe keeps no average.
+        """
+        if not self.recipe.rows.average:
+            raise ValueError("This recipe keeps no average: set RowTraining(average=...), as 0.999.")
+        rows = jax.jit(self._averaged_rows)(state)
+        params = optax.tree.bias_correction(state.average, self.recipe.rows.average, state.step)
+
+
+        return dataclasses.replace(state, rows=rows, params=params)
+
+    def put(self, batch: Batch) -> Batch:
+        """The batch on the mesh, split by example."""
+        count = len(batch.label)
+        if count % self.mesh.size:
+            raise ValueError(
+                f"A batch is split over {self.mesh.size} devices, got {count} examples: "
+                f"use a batch size that {self.mesh.size} divides."
+            )
+        return jax.device_put(batch, split(self.mesh))
+
+    def _fresh(self) -> State:
+        model = nnx.merge(self.graph, self._rows, self._params, self._rest)
+        zeros = jax.tree.map(jnp.zeros_like, self._params)
+        return State(
+            rows=self._rows,
+            params=self._params,
+            rest=self._rest,
+            slots={t: self.recipe.rows.start(table) for t, table in model.embed.tables.items()},
+            dense=self.recipe.dense_optimizer.init(self._params),
+            average=zeros if self.recipe.rows.average else None,
+            step=jnp.int32(0),
+            skipped=jnp.int32(0),
+            seed=jnp.uint32(np.uint32(self.recipe.seed)),
+        )
+
+    def _logits(self, rows: nnx.State, params: nnx.State, rest: nnx.State, batch: Batch):
+        model = nnx.merge(self.graph, rows, params, rest)
+        keys, _, read = read_rows(model, batch, self.exchange)
+        context = Context.still()
+        tables = model.embed.tables
+        vectors = {n: tables[n].decode(read[n], key, context) for n, key in keys.items()}
+        return model(model.embed.split(vectors, keys), batch)
+
+    def _maintained(self, state: State, due: tuple[str, ...]) -> State:
+
+
+        model = self.model(state)
+        context = Context(step=state.step, seed=state.seed, train=True)
+        slots = {t: dict(own) for t, own in state.slots.items()}
+        for t in due:
+            table = model.embed.tables[t]
+            for a, moves in table.maintain(context).items():
+                table.rows[a][...] = move(table.rows[a][...], moves, self.exchange)
+                slots[t][a] = {n: move(s, moves, self.exchange) for n, s in slots[t][a].items()}
+        _, rows, params, rest = take_apart(model)
+        return dataclasses.replace(state, rows=rows, params=params, rest=rest, slots=slots)
+
+    def _averaged_rows(self, state: State) -> nnx.State:
+        model = self.model(state)
+        context = Context(step=state.step, seed=state.seed, train=False)
+        for t, table in model.embed.tables.items():
+            rows = self.recipe.rows.averaged(table, state.slots[t], state.step)
+            at = {name: jnp.arange(len(row), dtype=jnp.int32) for name, row in rows.items()}
+            for a, value in table.store(rows, row_noise(t, at, rows, context)).items():
+                table.rows[a][...] = value
+        return take_apart(model)[1]

@@ -1,0 +1,194 @@
+"""The train step, the same for every method. Read this first.
+
+    keys    = what each table is asked                 (the multiplexer)
+    address = which rows of which array they read      (the table)
+    rows    = those rows, as floats, at their places   (the exchange, then the table's codec)
+    vectors = decode(rows), loss = model(vectors)      (differentiated with respect to rows and Params)
+    row gradients are summed over repeats, touched rows updated with their slots, stored and written back;
+    the tables take note (`observe`) and may move rows; Params are updated by optax.
+
+Its cost grows with the batch, never with the vocabulary, and it is plain `jax.jit` with donated state.
+"""
+
+import dataclasses
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from flax import nnx
+from jaxtyping import Array, Bool, Float, Int32, UInt32
+
+from recsys.features.batch import Batch
+from recsys.features.hashing import salt, uniform
+from recsys.optim.touched import Reads, find_repeats, keep_finite, move, sum_repeats, trained
+from recsys.parallel.exchange import Exchange
+from recsys.tables.base import Choice, Context, Keys, Noise, Row, Rows
+from recsys.training.recipe import Recipe
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class State:
+    """All that training changes."""
+
+    rows: nnx.State  # stored arrays, split over the mesh
+    params: nnx.State  # dense parameters
+    rest: nnx.State  # what tables keep beside: sketches, thresholds, choices
+    slots: dict[str, dict[str, dict[str, Array]]]  # table -> array -> slot, split like the rows
+    dense: Any  # optax state
+    average: Any  # moving average of params, or None
+    step: Int32[Array, ""]  # batches seen
+    skipped: Int32[Array, ""]  # of them, those whose loss or gradient was not finite
+    seed: UInt32[Array, ""]
+
+
+class Report(NamedTuple):
+    """What a step says of itself."""
+
+    loss: Float[Array, ""]
+    grad_norm: Float[Array, ""]  # of all gradients, before clipping
+    is_finite: Bool[Array, ""]  # False: the step changed nothing
+
+
+def take_apart(model: nnx.Module) -> tuple[nnx.GraphDef, nnx.State, nnx.State, nnx.State]:
+    """The structure, the rows, the params and the rest: a variable's type decides how it is treated."""
+    graph, rows, params, rest = nnx.split(model, Row, nnx.Param, ...)
+    return graph, rows, params, rest
+
+
+def read_rows(model: Any, batch: Batch, exchange: Exchange) -> tuple[dict[str, Keys], dict, dict[str, Rows]]:
+    """The keys of each table, their addresses, and the float rows at their places."""
+    keys = model.embed.keys(batch)
+    tables = model.embed.tables
+    address = {name: tables[name].address(key) for name, key in keys.items()}
+    stored = {name: exchange.read(tables[name].stored(), address[name]) for name in keys}
+    return keys, address, {name: tables[name].load(rows) for name, rows in stored.items()}
+
+
+def train_step(
+    state: State, batch: Batch, *, graph: nnx.GraphDef, recipe: Recipe, exchange: Exchange
+) -> tuple[State, Report]:
+    """One step on one batch; compile it with `graph`, `recipe` and `exchange` bound and `state` donated."""
+    model = nnx.merge(graph, state.rows, state.params, state.rest)
+    tables = model.embed.tables
+    context = Context(step=state.step, seed=state.seed, train=True)
+    keys, address, rows = read_rows(model, batch, exchange)
+    reads = {name: find_repeats(address[name], exchange, way=recipe.way) for name in keys}
+
+    def loss_of(params: nnx.State, rows: dict[str, Rows]) -> Float[Array, ""]:
+        model = nnx.merge(graph, state.rows, params, state.rest)
+        tables = model.embed.tables
+        vectors = {n: tables[n].decode(rows[n], key, context) for n, key in keys.items()}
+        vectors = recipe.drop(vectors, context)
+        penalties = [tables[n].penalty(rows[n], key, context) for n, key in keys.items()]
+        return model.loss(model.embed.split(vectors, keys), batch, context) + sum(penalties)
+
+    slots = {name: dict(own) for name, own in state.slots.items()}
+    latest = {name: {a: r.reshape(-1, r.shape[-1]) for a, r in own.items()} for name, own in rows.items()}
+    for number in range(max(len(table.passes) for table in tables.values())):
+        loss, (dense, grads) = jax.value_and_grad(loss_of, argnums=(0, 1))(state.params, rows)
+        names = {t: [a for a in trained(table, number) if a in grads[t]] for t, table in tables.items()}
+        sums = {
+            t: sum_repeats({a: grads[t][a] for a in own}, reads[t], way=recipe.way)
+            for t, own in names.items()
+        }
+        norm = optax.global_norm((dense, sums))
+        if number == 0:
+            report = Report(loss, norm, jnp.isfinite(loss) & jnp.isfinite(norm))
+            first_dense, first_grads = dense, grads
+            reads = {name: keep_finite(read, report.is_finite) for name, read in reads.items()}
+        clip = recipe.clip(norm)
+        for t, own in names.items():
+            for a in own:
+                latest[t][a], slots[t][a] = recipe.rows.update(
+                    latest[t][a],
+                    sums[t][a] * clip,
+                    slots[t][a],
+                    at=reads[t][a].rows,
+                    rate=jnp.float32(tables[t].rate(a)) * recipe.rate(state.step),
+                    step=state.step + 1,
+                    exchange=exchange,
+                )
+                # The next pass sees the rows as this one left them, at every place that read them.
+                rows[t][a] = latest[t][a][reads[t][a].first].reshape(rows[t][a].shape)
+
+    _write(tables, latest, reads, context, exchange)
+    _observe(tables, keys, first_grads, slots, context, report.is_finite, exchange)
+    params, opt, average = _update_dense(state, first_dense, recipe, report)
+    _, rows_state, _, rest = take_apart(model)
+    state = State(
+        rows=rows_state,
+        params=params,
+        rest=rest,
+        slots=slots,
+        dense=opt,
+        average=average,
+        step=state.step + 1,
+        skipped=state.skipped + ~report.is_finite,
+        seed=state.seed,
+    )
+    return state, report
+
+
+def _write(
+    tables: Any,
+    latest: dict[str, Rows],
+    reads: dict[str, dict[str, Reads]],
+    context: Context,
+    exchange: Exchange,
+) -> None:
+    """Stores the rows as the tables' codecs want and writes the touched ones back."""
+    for t, table in tables.items():
+        noise = row_noise(t, {a: read.rows for a, read in reads[t].items()}, latest[t], context)
+        for a, value in table.store(latest[t], noise).items():
+            row = table.rows[a]
+            row[...] = exchange.write(row[...], reads[t][a].rows, value)
+
+
+def _observe(
+    tables: Any,
+    keys: dict[str, Keys],
+    grads: dict[str, Rows],
+    slots: dict[str, dict[str, dict[str, Array]]],
+    context: Context,
+    is_finite: Bool[Array, ""],
+    exchange: Exchange,
+) -> None:
+    """Lets the tables take note of the step, and moves the rows they name, slots with them."""
+    for t, table in tables.items():
+        key = dataclasses.replace(keys[t], valid=keys[t].valid & is_finite)
+        for a, moves in table.observe(key, grads[t], context).items():
+            table.rows[a][...] = move(table.rows[a][...], moves, exchange)
+            slots[t][a] = {n: move(slot, moves, exchange) for n, slot in slots[t].get(a, {}).items()}
+
+
+def _update_dense(
+    state: State, grads: nnx.State, recipe: Recipe, report: Report
+) -> tuple[nnx.State, Any, Any]:
+    """Params, optax state and average after the step; as they were if the step was not finite."""
+    clip, rate = recipe.clip(report.grad_norm), recipe.rate(state.step)
+    grads = jax.tree.map(lambda g: g * clip, grads)
+    updates, opt = recipe.dense_optimizer.update(grads, state.dense, state.params)
+    params = optax.apply_updates(state.params, jax.tree.map(lambda u: u * rate, updates))
+    average = state.average
+    if recipe.rows.average:
+        average = optax.incremental_update(params, average, 1 - recipe.rows.average)
+
+    def keep(new: Any, old: Any) -> Any:
+        return jax.tree.map(lambda n, o: jnp.where(report.is_finite, n, o), new, old)
+
+    return keep(params, state.params), keep(opt, state.dense), keep(average, state.average)
+
+
+def row_noise(table: str, at: dict[str, Int32[Array, " places"]], rows: Rows, context: Context) -> Noise:
+    """Uniform noise that belongs to (seed, step, array, row, column): the same on any mesh, in any order."""
+
+    def noise(array: str) -> Float[Array, "places width"]:
+        width = rows[array].shape[-1]
+        row = jax.lax.bitcast_convert_type(at[array], jnp.uint32)[:, None]
+        column = jnp.arange(width, dtype=jnp.uint32)[None]
+        moment = context.seed ^ jnp.uint32(salt(table, array)) ^ context.step.astype(jnp.uint32) * 0x9E3779B9
+        return uniform(*jnp.broadcast_arrays(row, column), moment)
+
+    return noise

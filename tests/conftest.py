@@ -1,0 +1,38 @@
+"""Strict JAX for every test: eight virtual CPU devices, and no silent broadcasting of ranks."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import jax
+import pytest
+from jax.sharding import AxisType, Mesh
+
+jax.config.update("jax_platforms", "cpu")
+jax.config.update("jax_num_cpu_devices", 8)
+jax.config.update("jax_numpy_rank_promotion", "raise")
+
+
+@pytest.fixture
+def strict_dtypes() -> Iterator[None]:
+    """Make silent type promotion an error; not global, as optax's Adam mixes float and int32."""
+    with jax.numpy_dtype_promotion("strict"):
+        yield
+
+
+@pytest.fixture
+def mesh8() -> Mesh:
+    """A mesh of all eight devices along `rows`."""
+    return jax.make_mesh((8,), ("rows",), axis_types=(AxisType.Auto,))
+
+
+@pytest.fixture
+def mesh(mesh8: Mesh) -> Iterator[Mesh]:
+    """The mesh of eight devices, set as the current one for the test."""
+    with jax.set_mesh(mesh8):  # as a context manager it hands back the previous mesh
+        yield mesh8
+
+
+@pytest.fixture(scope="session")
+def cache_directory() -> Path:
+    """Where downloads outlive a test run; git ignores it."""
+    return Path(__file__).parent.parent / ".cache"
