@@ -1,7 +1,8 @@
 """Specs as JSON and back: what was chosen, readable without the code that chose it.
 
-A spec is a frozen dataclass marked with `@spec`. Checkpoints, releases and result records carry specs as
-JSON (`{"spec": "Hash", "rows": 65536}`), so that a model opens without the script that trained it.
+A spec is a frozen dataclass marked with `@spec`. Checkpoints, releases and result records carry
+specs as JSON (`{"spec": "Hash", "rows": 65536}`), so that a model opens without the script that
+trained it.
 """
 
 import dataclasses

@@ -43,9 +43,10 @@ class BareJAX:
             (jnp.asarray(ids.reshape(-1).astype(np.int32)), jnp.asarray(labels))
             for ids, labels in batches
         ]
-        self.upstream = jax.random.normal(jax.random.key(2), (len(batches[0][1]), features * dim))
+        self.upstream = jax.random.normal(jax.random.key(2), (batches[0][0].size, dim))
         self._step = jax.jit(self._whole, donate_argnums=(0, 1, 2))
-        self._embedding = jax.jit(self._rows_only, donate_argnums=(0, 1))
+        self._look_up = jax.jit(_read)
+        self._learn = jax.jit(self._update, donate_argnums=(0, 1))
 
     def step(self, i: int) -> None:
         """Reads, learns and writes: one whole train step, to its end."""
@@ -58,7 +59,8 @@ class BareJAX:
     def embedding(self, i: int) -> None:
         """Only the lookup, and the update by a given gradient."""
         ids, _ = self.batches[i % len(self.batches)]
-        self.table, self.sums, vectors = self._embedding(self.table, self.sums, ids, self.upstream)
+        vectors = self._look_up(self.table, ids)
+        self.table, self.sums = self._learn(self.table, self.sums, ids, self.upstream)
         jax.block_until_ready((self.table, self.sums, vectors))
 
     def _whole(
@@ -69,7 +71,7 @@ class BareJAX:
         ids: Int32[Array, " places"],
         labels: Float32[Array, " batch"],
     ):
-        rows = table.at[ids].get(mode="fill", fill_value=0)
+        rows = _read(table, ids)
 
         def loss(network: Network, rows: Float[Array, "places dim"]) -> Float[Array, ""]:
             logit = _forward(network, rows.reshape(len(labels), -1))
@@ -79,18 +81,6 @@ class BareJAX:
         table, sums = self._update(table, sums, ids, grad)
         network = jax.tree.map(lambda weight, by: weight - self.rate * by, network, slope)
         return table, sums, network, value
-
-    def _rows_only(
-        self,
-        table: Float[Array, "rows dim"],
-        sums: Float[Array, "rows 1"],
-        ids: Int32[Array, " places"],
-        upstream: Float[Array, "batch inputs"],
-    ):
-        vectors = table.at[ids].get(mode="fill", fill_value=0).reshape(upstream.shape)
-        # Read before written: else XLA may write first, to a copy of the whole table.
-        vectors, table = jax.lax.optimization_barrier((vectors, table))
-        return *self._update(table, sums, ids, upstream.reshape(len(ids), -1)), vectors
 
     def _update(
         self,
@@ -110,6 +100,12 @@ class BareJAX:
             table.at[touched].add(change, mode="drop", unique_indices=True),
             sums.at[touched].set(squared, mode="drop", unique_indices=True),
         )
+
+
+def _read(
+    table: Float[Array, "rows dim"], ids: Int32[Array, " places"]
+) -> Float[Array, "places dim"]:
+    return table.at[ids].get(mode="fill", fill_value=0)
 
 
 def _uniform(key: Array, rows: int, dim: int) -> Float[Array, "rows dim"]:

@@ -1,11 +1,11 @@
-"""Which feature reads which table: one for all (Unified), one each (PerFeature), or by groups (Grouped).
+"""Which feature reads which table: one for all (Unified), one each (PerFeature), or by groups
+(Grouped).
 
-Multiplexing is a layout, not a method: the layout gives each feature its fields (a salt for every lookup),
-and the same method is built over one field or over all of them.
+Multiplexing is a layout, not a method: the layout gives each feature its fields (a salt for every
+lookup), and the same method is built over one field or over all of them.
 """
 
 import dataclasses
-from typing import Self
 
 from recsys.features.hashing import salt
 from recsys.features.schema import Feature, Schema
@@ -56,7 +56,7 @@ class Unified:
         """The tables, by name."""
         return {"unified": plan(self.method, self.dim, schema.categorical)}
 
-    def within(self, budget_bytes: int, schema: Schema) -> Self:
+    def within(self, budget_bytes: int, schema: Schema) -> "Unified":
         """The same layout with the largest table that fits.
 
         Raises:
@@ -88,8 +88,9 @@ class PerFeature:
             for feature, method in zip(schema.categorical, methods, strict=True)
         }
 
-    def within(self, budget_bytes: int, schema: Schema) -> Self:
-        """The same layout with the budget shared by vocabulary size, so that each is compressed alike.
+    def within(self, budget_bytes: int, schema: Schema) -> "PerFeature":
+        """The same layout with the budget shared by vocabulary size, so that each is compressed
+        alike.
 
         A feature never gets less than its method's floor, which small vocabularies reach first.
 
@@ -97,12 +98,14 @@ class PerFeature:
             ValueError: the floors alone exceed the budget.
         """
         plans = tuple(self.plans(schema).values())
-        floors = [p.method.dial(p.dim, p.fields).make(0).table_bytes(p.dim, p.fields) for p in plans]
+        floors = [
+            p.method.dial(p.dim, p.fields).make(0).table_bytes(p.dim, p.fields) for p in plans
+        ]
         if sum(floors) > budget_bytes:
             raise ValueError(
-                f"{type(self.method).__name__} needs at least {sum(floors):,} bytes for a table for each "
-                f"of {len(plans)} features of dim {self.dim}, got a budget of {budget_bytes:,}: "
-                "give it more, or share one table (Unified)."
+                f"{type(self.method).__name__} needs at least {sum(floors):,} bytes for tables for "
+                f"each of {len(plans)} features, got a budget of "
+                f"{budget_bytes:,}: give it more, or share one table (Unified)."
             )
         weights = [max(1, sum(f.values or 2**20 for f in p.fields)) for p in plans]
         low, high = 0.0, budget_bytes / min(weights)  # bytes a value
@@ -129,7 +132,9 @@ class Group:
 @spec
 @dataclasses.dataclass(frozen=True)
 class Grouped:
-    """Groups of features, each with a layout of its own: tiny features exact, the rest multiplexed."""
+    """Groups of features, each with a layout of its own: tiny features exact, the rest
+    multiplexed.
+    """
 
     groups: tuple[Group, ...]
 
@@ -143,7 +148,8 @@ class Grouped:
         known = [feature.name for feature in schema.categorical]
         if sorted(named) != sorted(known):
             raise ValueError(
-                f"Grouped wants each of {', '.join(known)} in exactly one group, got {', '.join(named)}: "
+                f"Grouped wants each of {', '.join(known)} in exactly one group, "
+                f"got {', '.join(named)}: "
                 "name every categorical feature once."
             )
         return {
@@ -152,7 +158,7 @@ class Grouped:
             for name, table in group.layout.plans(_only(schema, group.features)).items()
         }
 
-    def within(self, budget_bytes: int, schema: Schema) -> Self:
+    def within(self, budget_bytes: int, schema: Schema) -> "Grouped":
         """The last group takes what the groups before it leave: they stay exactly as they are.
 
         Raises:

@@ -1,4 +1,6 @@
-"""Many features, few tables: a batch becomes the keys of each table, and their vectors one vector a feature."""
+"""Many features, few tables: a batch becomes the keys of each table, and their vectors one vector
+a feature.
+"""
 
 import dataclasses
 from collections.abc import Iterator, Mapping
@@ -27,7 +29,8 @@ class Wiring:
 
 @jax.tree_util.register_pytree_node_class
 class Vectors(Mapping[str, Float[Array, "batch width"]]):
-    """One vector a feature, by name; `concatenated` is all of them side by side, without a copy where it can.
+    """One vector a feature, by name; `concatenated` is all of them side by side, without a copy
+    where it can.
 
     A feature of several places (a bag, a sequence) is pooled here; `places` has it unpooled.
     """
@@ -73,11 +76,18 @@ class Vectors(Mapping[str, Float[Array, "batch width"]]):
         fused, wiring = self._fused[table], self._wiring[table]
         if all(owner.length == 1 for owner in wiring.owners):
             return fused.reshape(len(fused), -1)
-        return jnp.concatenate([self[name] for name in dict.fromkeys(o.name for o in wiring.owners)], -1)
+        return jnp.concatenate(
+            [self[name] for name in dict.fromkeys(o.name for o in wiring.owners)], -1
+        )
 
     def _spans(self, name: str):
         found = [
-            (table, owner, slice(span.start, span.stop), self._fused[table][:, span.start : span.stop])
+            (
+                table,
+                owner,
+                slice(span.start, span.stop),
+                self._fused[table][:, span.start : span.stop],
+            )
             for table, wiring in self._wiring.items()
             for span, owner in zip(wiring.spans, wiring.owners, strict=True)
             if owner.name == name
@@ -97,8 +107,8 @@ class Embedding(nnx.Module):
     def __init__(self, schema: Schema, layout: Layout, *, rngs: nnx.Rngs):
         if not schema.categorical:
             raise ValueError(
-                "An Embedding needs at least one feature that reads a table, got a schema of numbers "
-                "only: add a categorical, bag or sequence feature."
+                "An Embedding needs at least one feature that reads a table, got a schema of "
+                "numbers only: add a categorical, bag or sequence feature."
             )
         self.schema = schema
         self.layout = layout
@@ -145,7 +155,9 @@ class Embedding(nnx.Module):
     def __call__(self, batch: Batch, context: Context | None = None) -> Vectors:
         """Looks up without a mesh or a train step: for evaluation, serving and your own loop."""
         keys = self.keys(batch)
-        return self.split({name: self.tables[name](key, context) for name, key in keys.items()}, keys)
+        return self.split(
+            {name: self.tables[name](key, context) for name, key in keys.items()}, keys
+        )
 
     def freeze(self) -> "Embedding":
         """The served form: every table frozen."""
@@ -160,7 +172,9 @@ class Embedding(nnx.Module):
 
     @property
     def served_bytes(self) -> int:
-        """`table_bytes` and what turns raw values into keys: 8 bytes for each value of a vocabulary."""
+        """`table_bytes` and what turns raw values into keys: 8 bytes for each value of a
+        vocabulary.
+        """
         known = {f.name: f.values for f in self.schema.categorical if f.values is not None}
         return self.table_bytes + 8 * sum(known.values())
 
@@ -187,5 +201,3 @@ def _ask(batch: Batch, wiring: Wiring) -> Keys:
         return Keys(batch.high, batch.low, batch.valid, wiring.spans)
     places = np.asarray(wiring.places)
     return Keys(batch.high[:, places], batch.low[:, places], batch.valid[:, places], wiring.spans)
-
-

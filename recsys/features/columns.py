@@ -43,7 +43,7 @@ class Padded:
 def as_array(column: Column) -> np.ndarray:
     """A column as an array; a list of mixed things, or of lists, stays one of objects."""
     if isinstance(column, np.ma.MaskedArray):
-        return np.ma.filled(column.astype(object), None)
+        return np.array(column.tolist(), object)  # a masked cell becomes None
     if hasattr(column, "__array__"):
         return np.asarray(column)
     rows = list(column)

@@ -101,7 +101,7 @@ def fingerprint(values: Iterable[Any]) -> UInt64[np.ndarray, "..."]:
             "wrap it in a list."
         )
     if isinstance(values, np.ma.MaskedArray):
-        values = np.ma.filled(values.astype(object), None)
+        values = np.array(values.tolist(), object)  # a masked cell becomes None
     if hasattr(values, "__array__"):
         return _of_array(np.asarray(values))
     return _of_list(list(values))

@@ -1,4 +1,6 @@
-"""Losses: frozen dataclasses over arrays; they know nothing of tables. THE REGISTRY: one line a loss."""
+"""Losses: frozen dataclasses over arrays; they know nothing of tables. THE REGISTRY: one line a
+loss.
+"""
 
 from recsys.losses.log_loss import LogLoss
 

@@ -1,4 +1,6 @@
-"""DCN-v2: cross layers, then dense layers, then one logit (Wang et al., WWW 2021, the stacked form)."""
+"""DCN-v2: cross layers, then dense layers, then one logit (Wang et al., WWW 2021, the stacked
+form).
+"""
 
 import dataclasses
 

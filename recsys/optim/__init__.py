@@ -4,4 +4,14 @@ from recsys.optim.dense import Adam, DenseAdagrad, DenseSGD
 from recsys.optim.rowwise import ROW_OPTIMIZERS, SGD, Adagrad, LazyAdam, RowwiseAdagrad
 from recsys.optim.touched import RowTraining
 
-__all__ = ["ROW_OPTIMIZERS", "SGD", "Adagrad", "Adam", "DenseAdagrad", "DenseSGD", "LazyAdam", "RowTraining", "RowwiseAdagrad"]  # fmt: skip
+__all__ = [
+    "ROW_OPTIMIZERS",
+    "SGD",
+    "Adagrad",
+    "Adam",
+    "DenseAdagrad",
+    "DenseSGD",
+    "LazyAdam",
+    "RowTraining",
+    "RowwiseAdagrad",
+]

@@ -1,13 +1,16 @@
-"""Optimizers of the dense parameters: optax's, named by frozen specs so that a run can be saved and read back."""
+"""Optimizers of the dense parameters: optax's, named by frozen specs so that a run can be saved
+and read back.
+"""
 
 import dataclasses
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import optax
 
 from recsys.spec import spec
 
 
+@runtime_checkable
 class DenseOptimizer(Protocol):
     """A spec that builds an optax transformation."""
 

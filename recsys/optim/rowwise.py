@@ -1,12 +1,13 @@
 """Row optimizers: how a touched row learns from the summed gradient of its reads.
 
-Each is a frozen spec with the slots it keeps (arrays that share the row axis of what they serve) and one pure
-update over the touched rows. Rows that no key read are neither read nor written: what dense training would
-have done to them meanwhile is made up for by their age, the number of steps since they were last touched.
+Each is a frozen spec with the slots it keeps (arrays that share the row axis of what they serve)
+and one pure update over the touched rows. Rows that no key read are neither read nor written:
+what dense training would have done to them meanwhile is made up for by their age, the number of
+steps since they were last touched.
 """
 
 import dataclasses
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -29,9 +30,12 @@ class Touch(NamedTuple):
 
     rate: Float[Array, ""]  # multiplies the learning rate: schedule and the array's own
     step: Int32[Array, ""]  # counted from 1
-    age: Float[Array, "rows 1"]  # steps since the row was last touched; the first touch counts from 0
+    age: Float[
+        Array, "rows 1"
+    ]  # steps since the row was last touched; the first touch counts from 0
 
 
+@runtime_checkable
 class RowOptimizer(Protocol):
     """The contract of a row optimizer."""
 
@@ -70,7 +74,8 @@ class SGD:
 class RowwiseAdagrad:
     """Adagrad with one sum a row, of the mean squared gradient: 4 bytes of state a row.
 
-    Exact on sparse updates: a row with no gradient would not have moved (Naumov et al., "DLRM", 2019).
+    Exact on sparse updates: a row with no gradient would not have moved (Naumov et al., "DLRM",
+    2019).
     """
 
     learning_rate: float = 0.05
@@ -85,7 +90,7 @@ class RowwiseAdagrad:
     def update(
         self, grad: Float[Array, "rows width"], slots: Slots, touch: Touch
     ) -> tuple[Float[Array, "rows width"], Slots]:
-        # One sum a row, not one an entry: a table of 1e9 rows x 64 would otherwise carry 256 GB of state.
+        # One sum a row, not one an entry: 1e9 rows x 64 would otherwise carry 256 GB of state.
         total = self.decay * slots["sum"] + jnp.mean(grad * grad, axis=-1, keepdims=True)
         scale = -self.learning_rate * touch.rate * jax.lax.rsqrt(total + self.epsilon)
         return scale * grad, {"sum": total}
@@ -117,9 +122,10 @@ class Adagrad:
 class LazyAdam:
     """Adam (Kingma and Ba, ICLR 2015) whose moments decay for the steps a row was not read.
 
-    Dense Adam decays every row's moments at every step. Here a touched row first decays its own by its age,
-    so its moments are those of dense Adam; only the movement that dense Adam makes on rows without a
-    gradient is left out. (Without the correction, LazyAdam misses Adam's quality: tensorflow#23668.)
+    Dense Adam decays every row's moments at every step. Here a touched row first decays its own
+    by its age, so its moments are those of dense Adam; only the movement that dense Adam makes on
+    rows without a gradient is left out. (Without the correction, LazyAdam misses Adam's quality:
+    tensorflow#23668.)
     """
 
     learning_rate: float = 1e-3

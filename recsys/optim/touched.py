@@ -1,7 +1,8 @@
 """Training the rows that a batch touched, and no others: sums of repeats, slots, averages, moves.
 
-Every array here is as long as the batch has reads ("places"); `rows` says which stored row a place speaks
-for, and is OUT where another place speaks for the same row, or where nothing may change.
+Every array here is as long as the batch has reads ("places"); `rows` says which stored row a
+place speaks for, and is OUT where another place speaks for the same row, or where nothing may
+change.
 """
 
 import dataclasses
@@ -31,7 +32,9 @@ class Reads(NamedTuple):
 def find_repeats(
     address: Mapping[str, Int[Array, "..."]], exchange: Exchange, *, way: str
 ) -> dict[str, Reads]:
-    """Which reads of each array name the same row; found once for arrays that share their addresses."""
+    """Which reads of each array name the same row; found once for arrays that share their
+    addresses.
+    """
     found: dict[int, Reads] = {}
     for array in address.values():
         if id(array) not in found:
@@ -64,11 +67,11 @@ class RowTraining:
 
     Attributes:
         optimizer: a spec of `recsys.optim.rowwise`.
-        weight_decay: decoupled: a touched row shrinks by this times its learning rate (Loshchilov and
-            Hutter, ICLR 2019), untouched rows do not.
+        weight_decay: decoupled: a touched row shrinks by this times its learning rate (Loshchilov
+            and Hutter, ICLR 2019), untouched rows do not.
         clip_row: a bound for the norm of a row's summed gradient; 0 is none.
-        average: the decay of an exponential moving average of each row over the steps; 0 is none. Rows that
-            are not touched cost nothing: their share is made up for by their age.
+        average: the decay of an exponential moving average of each row over the steps; 0 is none.
+            Rows that are not touched cost nothing: their share is made up for by their age.
     """
 
     optimizer: RowOptimizer = RowwiseAdagrad()
@@ -81,16 +84,21 @@ class RowTraining:
             raise ValueError(f"An average's decay lies in [0, 1), got average={self.average}.")
         if self.weight_decay < 0 or self.clip_row < 0:
             raise ValueError(
-                f"weight_decay and clip_row are not negative, got weight_decay={self.weight_decay}, "
-                f"clip_row={self.clip_row}: use 0 for none."
+                f"weight_decay and clip_row are not negative, got {self.weight_decay} and "
+                f"{self.clip_row}: use 0 for none."
             )
 
     def start(self, table: EmbeddingTable) -> TableSlots:
         """Fresh slots for every array that the table trains."""
-        one = {name: jax.ShapeDtypeStruct((1, a.shape[1]), a.dtype) for name, a in table.stored().items()}
+        one = {
+            name: jax.ShapeDtypeStruct((1, a.shape[1]), a.dtype)
+            for name, a in table.stored().items()
+        }
         widths = {name: rows.shape[1] for name, rows in jax.eval_shape(table.load, one).items()}
         names = {name for number in range(len(table.passes)) for name in trained(table, number)}
-        return {name: self._start(len(table.rows[name][...]), widths[name]) for name in sorted(names)}
+        return {
+            name: self._start(len(table.rows[name][...]), widths[name]) for name in sorted(names)
+        }
 
     def _start(self, height: int, width: int) -> Slots:
         wanted = self.optimizer.slots(width)
@@ -148,11 +156,14 @@ class RowTraining:
 
 def move(array: Array, moves: Moves, exchange: Exchange) -> Array:
     """The array with rows moved: all sources are read before any target is written."""
-    return exchange.write(array, moves.target, array.at[moves.source].get(mode="fill", fill_value=0))
+    return exchange.write(
+        array, moves.target, array.at[moves.source].get(mode="fill", fill_value=0)
+    )
 
 
 def keep_finite(reads: dict[str, Reads], is_finite: Bool[Array, ""]) -> dict[str, Reads]:
     """The same reads, all of them OUT if the step must change nothing."""
     return {
-        name: read._replace(rows=jnp.where(is_finite, read.rows, OUT)) for name, read in reads.items()
+        name: read._replace(rows=jnp.where(is_finite, read.rows, OUT))
+        for name, read in reads.items()
     }

@@ -1,8 +1,8 @@
 """The exchange: the only place that knows that rows live on several devices.
 
-This is the automatic form: gathers and scatters over split arrays, which XLA's partitioner turns into local
-reads and writes and one exchange of the stored rows that were asked for. A hand-written one (`jax.shard_map`,
-all-to-all) keeps these two functions.
+This is the automatic form: gathers and scatters over split arrays, which XLA's partitioner turns
+into local reads and writes and one exchange of the stored rows that were asked for. A
+hand-written one (`jax.shard_map`, all-to-all) keeps these two functions.
 """
 
 import dataclasses
@@ -27,16 +27,20 @@ class Exchange:
     def read(self, stored: Rows, address: Mapping[str, Int[Array, "..."]]) -> Rows:
         """The addressed rows of each array, split like the batch; OUT reads zeros."""
         rows = gather(stored, address)
-        return {name: jax.lax.with_sharding_constraint(r, split(self.mesh)) for name, r in rows.items()}
+        return {
+            name: jax.lax.with_sharding_constraint(r, split(self.mesh)) for name, r in rows.items()
+        }
 
-    def write(
-        self, stored: Array, rows: Int32[Array, " places"], values: Array
-    ) -> Array:
+    def write(self, stored: Array, rows: Int32[Array, " places"], values: Array) -> Array:
         """The array with these rows replaced; rows at OUT are dropped, the others are distinct."""
         # Distinct even where dropped, as promised to XLA: no two entries name the same row.
-        distinct = jnp.where(rows >= len(stored), rows - jnp.arange(len(rows), dtype=rows.dtype), rows)
+        distinct = jnp.where(
+            rows >= len(stored), rows - jnp.arange(len(rows), dtype=rows.dtype), rows
+        )
         return stored.at[distinct].set(values, mode="drop", unique_indices=True)
 
     def everywhere(self, ids: Int32[Array, " places"]) -> Int32[Array, " places"]:
-        """The ids of the whole batch on every device: a few bytes a place, so that all agree on repeats."""
+        """The ids of the whole batch on every device: a few bytes a place, so that all agree on
+        repeats.
+        """
         return jax.lax.with_sharding_constraint(ids, whole(self.mesh))

@@ -1,4 +1,7 @@
-"""Placement: a variable's type decides where it lives. Rows and their slots are split, all else is everywhere."""
+"""Placement: a variable's type decides where it lives.
+
+Rows and their slots are split over the mesh; everything else is on every device.
+"""
 
 import dataclasses
 from typing import Any
@@ -13,16 +16,14 @@ SPLIT = ("rows", "slots")  # fields of a training state whose arrays have the ro
 
 def shardings(state: Any, mesh: Mesh) -> Any:
     """The sharding of every array of a training state."""
-    return dataclasses.replace(
-        state,
-        **{
-            field.name: jax.tree.map(
-                lambda _, to=split(mesh) if field.name in SPLIT else whole(mesh): to,
-                getattr(state, field.name),
-            )
-            for field in dataclasses.fields(state)
-        },
-    )
+    by_row, everywhere = split(mesh), whole(mesh)
+
+    def of(name: str) -> Any:
+        sharding = by_row if name in SPLIT else everywhere
+        return jax.tree.map(lambda _: sharding, getattr(state, name))
+
+    names = [field.name for field in dataclasses.fields(state)]
+    return dataclasses.replace(state, **{name: of(name) for name in names})
 
 
 def place(state: Any, layout: Any) -> Any:

@@ -1,13 +1,14 @@
 """The table interface: vector = decode(load(read(address(key))), key).
 
-`address` says which rows of which stored array a key reads, `load`/`store` are the storage codec of a row,
-`decode` is the maths. Where rows live and how they move is the exchange's business (`recsys.parallel`), how
-they learn is the row optimizer's (`recsys.optim`). A method that fits here trains, shards, saves and serves.
+`address` says which rows of which stored array a key reads, `load`/`store` are the storage codec
+of a row, `decode` is the maths. Where rows live and how they move is the exchange's business
+(`recsys.parallel`), how they learn is the row optimizer's (`recsys.optim`). A method that fits
+here trains, shards, saves and serves.
 """
 
 import dataclasses
 from collections.abc import Callable, Mapping
-from typing import ClassVar, NamedTuple, Self
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -15,14 +16,18 @@ import numpy as np
 from flax import nnx
 from jaxtyping import Array, Bool, Float, Int, Int32, PRNGKeyArray, UInt32
 
-OUT = 2**31 - 1  # the address of padding: beyond every array, so reads fill with zero and writes drop
+OUT = (
+    2**31 - 1
+)  # the address of padding: beyond every array, so reads fill with zero and writes drop
 HEIGHT_MULTIPLE = 512  # stored arrays are padded to this many rows, so that any mesh divides them
 
 Rows = dict[str, Array]  # array name -> rows; stored or float, at their places or whole
 
 
 class Row(nnx.Variable):
-    """A stored array (height, width): split by row, moved only where read; its slots share its leading axis."""
+    """A stored array (height, width): split by row, moved only where read; its slots share its
+    leading axis.
+    """
 
 
 class Choice(nnx.Variable):
@@ -34,7 +39,9 @@ class Field:
     """One key space that reads a table: a lookup of a feature."""
 
     name: str  # of the feature
-    values: int | None  # size of its vocabulary, the unknown value included; None: hashed fingerprints
+    values: (
+        int | None
+    )  # size of its vocabulary, the unknown value included; None: hashed fingerprints
     salt: int  # uint32; independent for every lookup of every feature
     counts: tuple[int, ...] | None = None  # how often each value was seen, by frequency rank
 
@@ -65,7 +72,9 @@ class Span:
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class Keys:
-    """Everything that reads one table in a batch, fused: a 64-bit fingerprint, or (0, frequency rank)."""
+    """Everything that reads one table in a batch, fused: a 64-bit fingerprint, or (0, frequency
+    rank).
+    """
 
     high: UInt32[Array, "batch places"]
     low: UInt32[Array, "batch places"]
@@ -76,10 +85,12 @@ class Keys:
     def places(self) -> int:
         return self.spans[-1].stop
 
-    def of_place(self, values: list[int] | tuple[int, ...], dtype: type) -> np.ndarray:
+    def of_place(self, values: list[int] | tuple[int, ...], dtype: str) -> np.ndarray:
         """A value for each field, repeated for its places: a constant of the compiled step."""
         widths = [span.stop - span.start for span in self.spans]
-        return np.repeat(np.asarray([values[span.field] for span in self.spans], dtype), widths)[None]
+        return np.repeat(np.asarray([values[span.field] for span in self.spans], dtype), widths)[
+            None
+        ]
 
     def part(self, span: Span) -> "Keys":
         """The keys of one span alone."""
@@ -91,7 +102,9 @@ class Keys:
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class Context:
-    """What a table may know of the moment: the step, the seed of all randomness, and whether it learns."""
+    """What a table may know of the moment: the step, the seed of all randomness, and whether it
+    learns.
+    """
 
     step: Int32[Array, ""]
     seed: UInt32[Array, ""]
@@ -111,22 +124,26 @@ class Context:
 class Moves(NamedTuple):
     """Rows that change place within one stored array, their optimizer slots with them.
 
-    All sources are read before any target is written. A source of OUT clears its target (row and slots);
-    a target of OUT is no move.
+    All sources are read before any target is written. A source of OUT clears its target (row and
+    slots); a target of OUT is no move.
     """
 
     source: Int32[Array, " moves"]
     target: Int32[Array, " moves"]
 
 
-Noise = Callable[[str], Float[Array, "rows width"]]  # array name -> uniform [0, 1), a function of the row
+Noise = Callable[
+    [str], Float[Array, "rows width"]
+]  # array name -> uniform [0, 1), a function of the row
 
 
 class EmbeddingTable(nnx.Module):
-    """Keys in, vectors out. Subclasses say how; all they learn is in `rows` and in their `nnx.Param`s."""
+    """Keys in, vectors out. Subclasses say how; all they learn is in `rows` and in their
+    `nnx.Param`s.
+    """
 
-    passes: ClassVar[tuple[tuple[str, ...], ...]] = ((),)  # arrays trained in each pass; () is all of them
-    period: ClassVar[int] = 0  # steps between `maintain`s; 0 is never
+    passes: tuple[tuple[str, ...], ...] = ((),)  # arrays trained in each pass; () is all of them
+    period: int = 0  # steps between `maintain`s; 0 is never
 
     def __init__(self, dim: int, fields: tuple[Field, ...], rows: Mapping[str, Array]):
         self.dim = dim
@@ -146,9 +163,12 @@ class EmbeddingTable(nnx.Module):
     def address(self, key: Keys) -> dict[str, Int32[Array, "batch _"]]:
         """The rows that a key reads, of each array; may look at small replicated state only.
 
-        Arrays with the same addresses return the same object: the repeats in it are then found once.
+        Arrays with the same addresses return the same object: the repeats in it are then found
+        once.
         """
-        raise TypeError(f"{type(self).__name__} does not say which rows a key reads: define address.")
+        raise TypeError(
+            f"{type(self).__name__} does not say which rows a key reads: define address."
+        )
 
     def load(self, rows: Rows) -> Rows:
         """Stored rows as float rows; row by row, without looking at any other."""
@@ -167,7 +187,8 @@ class EmbeddingTable(nnx.Module):
         return jnp.float32(0)
 
     def observe(self, key: Keys, grads: Rows, context: Context) -> dict[str, Moves]:
-        """Takes note of a step from the gradients of the rows at their places; says which rows move.
+        """Takes note of a step from the gradients of the rows at their places; says which rows
+        move.
 
         After a step that was skipped (its loss was not finite), every key is invalid.
         """
@@ -182,7 +203,9 @@ class EmbeddingTable(nnx.Module):
         return self
 
     def freeze(self) -> "EmbeddingTable":
-        """The served form: the smallest that gives the same vectors, each array at its exact height."""
+        """The served form: the smallest that gives the same vectors, each array at its exact
+        height.
+        """
         frozen = nnx.clone(self)
         frozen.rows = nnx.Dict(
             {name: Row(row[...][: self.heights[name]]) for name, row in self.rows.items()}
@@ -193,9 +216,31 @@ class EmbeddingTable(nnx.Module):
         """The stored arrays, whole."""
         return {name: row[...] for name, row in self.rows.items()}
 
-    def __call__(self, key: Keys, context: Context | None = None) -> Float[Array, "batch places dim"]:
+    def __call__(
+        self, key: Keys, context: Context | None = None
+    ) -> Float[Array, "batch places dim"]:
         """Looks up without a mesh or a train step: for evaluation, serving and your own loop."""
-        return self.decode(self.load(read(self.stored(), self.address(key))), key, context or Context.still())
+        rows = self.load(read(self.stored(), addresses(self, key)))
+        return self.decode(rows, key, context or Context.still())
+
+
+def addresses(table: EmbeddingTable, key: Keys) -> dict[str, Int32[Array, "batch _"]]:
+    """The rows that a key reads, worked out once.
+
+    XLA on a CPU fuses the hash into every loop that reads an address, and hashes again for each
+    entry of a row (optimization barriers are gone by then); a conditional is where fusion stops.
+    """
+
+    def settle(rows: Int32[Array, "batch _"]) -> Int32[Array, "batch _"]:
+        return jax.lax.platform_dependent(
+            rows,
+            cpu=lambda r: jax.lax.cond(jnp.any(r != OUT), lambda: r, lambda: jnp.full_like(r, OUT)),
+            default=lambda r: r,
+        )
+
+    found = table.address(key)
+    settled = {id(rows): settle(rows) for rows in found.values()}
+    return {name: settled[id(rows)] for name, rows in found.items()}
 
 
 def read(stored: Rows, address: Mapping[str, Int[Array, "..."]]) -> Rows:

@@ -1,4 +1,6 @@
-"""Full: every value of every feature has its own float32 row, the table that all others are measured against."""
+"""Full: every value of every feature has its own float32 row, the table that all others are
+measured against.
+"""
 
 import dataclasses
 import itertools
@@ -45,7 +47,8 @@ class FullTable(EmbeddingTable):
 def ranked(key: Keys, fields: tuple[Field, ...]) -> Int32[Array, "batch places"]:
     """The row of each key where each field has a row for every value, field after field.
 
-    A rank beyond the field's vocabulary reads its last row, the unknown value, never another field's.
+    A rank beyond the field's vocabulary reads its last row, the unknown value, never another
+    field's.
     """
     sizes = [field.size for field in fields]
     starts = [0, *itertools.accumulate(sizes)][:-1]

@@ -1,4 +1,6 @@
-"""Hash: values share float32 rows at random; over several features, the multiplexed table of Unified Embedding."""
+"""Hash: values share float32 rows at random; over several features, the multiplexed table of
+Unified Embedding.
+"""
 
 import dataclasses
 from typing import ClassVar
@@ -18,8 +20,8 @@ from recsys.tables.parts import row_dial, uniform_rows
 class Hash(Method):
     """A fixed number of float32 rows; each field hashes into all of them with its own salt.
 
-    One feature alone is the hashing trick (Weinberger et al., ICML 2009); several features in one table
-    are feature multiplexing (Coleman et al., "Unified Embedding", NeurIPS 2023, section 3).
+    One feature alone is the hashing trick (Weinberger et al., ICML 2009); several features in one
+    table are feature multiplexing (Coleman et al., "Unified Embedding", NeurIPS 2023, section 3).
     """
 
     category: ClassVar[Category] = "hashing"

@@ -2,13 +2,16 @@
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, TypeVar
 
 from flax import nnx
 
 from recsys.tables.base import EmbeddingTable, Field
 
-Category = Literal["none", "hashing", "composition", "dynamic", "quantization", "dimension", "pruning"]
+Chosen = TypeVar("Chosen", bound="Method")
+Category = Literal[
+    "none", "hashing", "composition", "dynamic", "quantization", "dimension", "pruning"
+]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,7 +41,7 @@ class Method:
         """The settings that a budget chooses among; other options stay as they are here."""
         return Dial(settings=1, make=lambda _: self)
 
-    def within(self, budget_bytes: int, dim: int, fields: tuple[Field, ...]) -> Self:
+    def within(self: Chosen, budget_bytes: int, dim: int, fields: tuple[Field, ...]) -> Chosen:
         """The largest setting whose `table_bytes` are at most the budget.
 
         Raises:
@@ -48,8 +51,8 @@ class Method:
         floor = dial.make(0).table_bytes(dim, fields)
         if floor > budget_bytes:
             raise ValueError(
-                f"{type(self).__name__} needs at least {floor:,} bytes for vectors of {dim} here, got a "
-                f"budget of {budget_bytes:,}: give it more, or choose a method with a lower floor."
+                f"{type(self).__name__} needs at least {floor:,} bytes for vectors of {dim} here, "
+                f"got a budget of {budget_bytes:,}: give it more, or choose another method."
             )
         low, high = 0, dial.settings - 1  # `low` always fits
         while low < high:

@@ -32,7 +32,8 @@ def round_stochastic(
     value: Float[Array, "*shape"], noise: Float[Array, "*shape"]
 ) -> Float[Array, "*shape"]:
     """Up or down to a whole number, right on average; `noise` is uniform in [0, 1)."""
-    return jnp.floor(value + noise)
+    whole = jnp.floor(value)
+    return whole + jnp.floor(value - whole + noise)  # their sum first would round 100 + .9999999 up
 
 
 def row_dial(method: Method, fields: tuple[Field, ...]) -> Dial:

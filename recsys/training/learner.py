@@ -24,27 +24,43 @@ from recsys.training.step import Report, State, read_rows, row_noise, take_apart
 
 
 class Learner:
-    """Trains any model that owns an `Embedding` as `embed` and defines `loss(vectors, batch, context)`.
+    """Trains any model that owns an `Embedding` as `embed` and defines `loss(vectors, batch,
+    context)`.
 
-        learner = Learner(model, Recipe())
+        learner = Learner(lambda: Model(rngs=nnx.Rngs(0)), Recipe())
         state = learner.start()
         for batch in batches:
             state, report = learner.step(state, batch)
         model = learner.model(state)
 
     The state given to `step` is donated: use the one that comes back.
+
+    Args:
+        model: a function that builds the model, so that each device makes only its share of the
+            tables; or a model, whose arrays are copied at the start.
+        recipe: how it learns.
+        mesh: the devices; the first device alone by default.
     """
 
-    def __init__(self, model: Any, recipe: Recipe | None = None, mesh: Mesh | None = None):
+    def __init__(
+        self,
+        model: nnx.Module | Callable[[], nnx.Module],
+        recipe: Recipe | None = None,
+        mesh: Mesh | None = None,
+    ):
         self.recipe = recipe or Recipe()
         self.mesh = mesh or make_mesh(jax.devices()[:1])
         self.exchange = Exchange(self.mesh)
-        self.graph, self._rows, self._params, self._rest = take_apart(model)
-        self.periods = {t: table.period for t, table in model.embed.tables.items() if table.period}
+        self._model = model
+        abstract: Any = model if isinstance(model, nnx.Module) else nnx.eval_shape(model)
+        self.graph = take_apart(abstract)[0]
+        self.periods = {
+            t: table.period for t, table in abstract.embed.tables.items() if table.period
+        }
         bound = functools.partial(
             train_step, graph=self.graph, recipe=self.recipe, exchange=self.exchange
         )
-        self.layout = shardings(jax.eval_shape(self._fresh), self.mesh)
+        self.layout = shardings(jax.eval_shape(self.fresh), self.mesh)
         self.compiled_step: Callable[[State, Batch], tuple[State, Report]] = jax.jit(
             bound, donate_argnums=0, out_shardings=(self.layout, None)
         )
@@ -54,8 +70,10 @@ class Learner:
         )
 
     def start(self) -> State:
-        """The state before the first step, placed on the mesh. The model given at first is left alone."""
-        return place(self._fresh(), self.layout)
+        """The state before the first step, on the mesh."""
+        if isinstance(self._model, nnx.Module):
+            return place(self.fresh(), self.layout)
+        return jax.jit(self.fresh, out_shardings=self.layout)()
 
     def step(self, state: State, batch: Batch) -> tuple[State, Report]:
         """One step of training, and the tables' own work on the whole table where it is due."""
@@ -79,10 +97,11 @@ class Learner:
             ValueError: the recipe keeps no average.
         """
         if not self.recipe.rows.average:
-            raise ValueError("This recipe keeps no average: set RowTraining(average=...), as 0.999.")
+            raise ValueError(
+                "This recipe keeps no average: set RowTraining(average=...), as 0.999."
+            )
         rows = jax.jit(self._averaged_rows)(state)
         params = optax.tree.bias_correction(state.average, self.recipe.rows.average, state.step)
-
 
         return dataclasses.replace(state, rows=rows, params=params)
 
@@ -96,15 +115,17 @@ class Learner:
             )
         return jax.device_put(batch, split(self.mesh))
 
-    def _fresh(self) -> State:
-        model = nnx.merge(self.graph, self._rows, self._params, self._rest)
-        zeros = jax.tree.map(jnp.zeros_like, self._params)
+    def fresh(self) -> State:
+        """The state before the first step, wherever JAX puts it."""
+        model: Any = self._model if isinstance(self._model, nnx.Module) else self._model()
+        _, rows, params, rest = take_apart(model)
+        zeros = jax.tree.map(jnp.zeros_like, params)
         return State(
-            rows=self._rows,
-            params=self._params,
-            rest=self._rest,
+            rows=rows,
+            params=params,
+            rest=rest,
             slots={t: self.recipe.rows.start(table) for t, table in model.embed.tables.items()},
-            dense=self.recipe.dense_optimizer.init(self._params),
+            dense=self.recipe.dense_optimizer.init(params),
             average=zeros if self.recipe.rows.average else None,
             step=jnp.int32(0),
             skipped=jnp.int32(0),
@@ -121,7 +142,6 @@ class Learner:
 
     def _maintained(self, state: State, due: tuple[str, ...]) -> State:
 
-
         model = self.model(state)
         context = Context(step=state.step, seed=state.seed, train=True)
         slots = {t: dict(own) for t, own in state.slots.items()}
@@ -129,7 +149,8 @@ class Learner:
             table = model.embed.tables[t]
             for a, moves in table.maintain(context).items():
                 table.rows[a][...] = move(table.rows[a][...], moves, self.exchange)
-                slots[t][a] = {n: move(s, moves, self.exchange) for n, s in slots[t][a].items()}
+                if a in slots[t]:
+                    slots[t][a] = {n: move(s, moves, self.exchange) for n, s in slots[t][a].items()}
         _, rows, params, rest = take_apart(model)
         return dataclasses.replace(state, rows=rows, params=params, rest=rest, slots=slots)
 

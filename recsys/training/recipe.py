@@ -22,11 +22,13 @@ class Recipe:
 
     Attributes:
         rows: how embedding rows learn.
-        dense: how everything else learns: a spec of `recsys.optim.dense`, or any optax transformation.
+        dense: how everything else learns: a spec of `recsys.optim.dense`, or any optax
+            transformation.
         clip_norm: a bound for the norm of all gradients together; 0 is none.
         dropout: share of embedding entries set to zero in training; the rest are scaled up.
         warmup: steps over which the learning rates rise from zero.
-        repeats: how repeated rows are summed: "auto" or a name of `recsys.parallel.repeats.REPEATS`.
+        repeats: how repeated rows are summed: "auto" or a name of
+            `recsys.parallel.repeats.REPEATS`.
         seed: of all randomness in training.
     """
 

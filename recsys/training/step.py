@@ -3,15 +3,17 @@
     keys    = what each table is asked                 (the multiplexer)
     address = which rows of which array they read      (the table)
     rows    = those rows, as floats, at their places   (the exchange, then the table's codec)
-    vectors = decode(rows), loss = model(vectors)      (differentiated with respect to rows and Params)
-    row gradients are summed over repeats, touched rows updated with their slots, stored and written back;
-    the tables take note (`observe`) and may move rows; Params are updated by optax.
+    vectors = decode(rows), loss = model(vectors)      (differentiated with respect to rows and
+    Params) row gradients are summed over repeats, touched rows updated with their slots, stored
+    and written back; the tables take note (`observe`) and may move rows; Params are updated by
+    optax.
 
-Its cost grows with the batch, never with the vocabulary, and it is plain `jax.jit` with donated state.
+Its cost grows with the batch, never with the vocabulary, and it is plain `jax.jit` with donated
+state.
 """
 
 import dataclasses
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, no_type_check
 
 import jax
 import jax.numpy as jnp
@@ -23,10 +25,11 @@ from recsys.features.batch import Batch
 from recsys.features.hashing import salt, uniform
 from recsys.optim.touched import Reads, find_repeats, keep_finite, move, sum_repeats, trained
 from recsys.parallel.exchange import Exchange
-from recsys.tables.base import Choice, Context, Keys, Noise, Row, Rows
+from recsys.tables.base import Context, Keys, Noise, Row, Rows, addresses
 from recsys.training.recipe import Recipe
 
 
+@no_type_check  # at run time: JAX also fills it with shapes and shardings
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class State:
@@ -52,16 +55,20 @@ class Report(NamedTuple):
 
 
 def take_apart(model: nnx.Module) -> tuple[nnx.GraphDef, nnx.State, nnx.State, nnx.State]:
-    """The structure, the rows, the params and the rest: a variable's type decides how it is treated."""
+    """The structure, the rows, the params and the rest: a variable's type decides how it is
+    treated.
+    """
     graph, rows, params, rest = nnx.split(model, Row, nnx.Param, ...)
     return graph, rows, params, rest
 
 
-def read_rows(model: Any, batch: Batch, exchange: Exchange) -> tuple[dict[str, Keys], dict, dict[str, Rows]]:
+def read_rows(
+    model: Any, batch: Batch, exchange: Exchange
+) -> tuple[dict[str, Keys], dict, dict[str, Rows]]:
     """The keys of each table, their addresses, and the float rows at their places."""
     keys = model.embed.keys(batch)
     tables = model.embed.tables
-    address = {name: tables[name].address(key) for name, key in keys.items()}
+    address = {name: addresses(tables[name], key) for name, key in keys.items()}
     stored = {name: exchange.read(tables[name].stored(), address[name]) for name in keys}
     return keys, address, {name: tables[name].load(rows) for name, rows in stored.items()}
 
@@ -69,7 +76,9 @@ def read_rows(model: Any, batch: Batch, exchange: Exchange) -> tuple[dict[str, K
 def train_step(
     state: State, batch: Batch, *, graph: nnx.GraphDef, recipe: Recipe, exchange: Exchange
 ) -> tuple[State, Report]:
-    """One step on one batch; compile it with `graph`, `recipe` and `exchange` bound and `state` donated."""
+    """One step on one batch; compile it with `graph`, `recipe` and `exchange` bound and `state`
+    donated.
+    """
     model = nnx.merge(graph, state.rows, state.params, state.rest)
     tables = model.embed.tables
     context = Context(step=state.step, seed=state.seed, train=True)
@@ -85,15 +94,19 @@ def train_step(
         return model.loss(model.embed.split(vectors, keys), batch, context) + sum(penalties)
 
     slots = {name: dict(own) for name, own in state.slots.items()}
-    latest = {name: {a: r.reshape(-1, r.shape[-1]) for a, r in own.items()} for name, own in rows.items()}
+    latest = {
+        name: {a: r.reshape(-1, r.shape[-1]) for a, r in own.items()} for name, own in rows.items()
+    }
     for number in range(max(len(table.passes) for table in tables.values())):
         loss, (dense, grads) = jax.value_and_grad(loss_of, argnums=(0, 1))(state.params, rows)
-        names = {t: [a for a in trained(table, number) if a in grads[t]] for t, table in tables.items()}
+        names = {
+            t: [a for a in trained(table, number) if a in grads[t]] for t, table in tables.items()
+        }
         sums = {
             t: sum_repeats({a: grads[t][a] for a in own}, reads[t], way=recipe.way)
             for t, own in names.items()
         }
-        norm = optax.global_norm((dense, sums))
+        norm = global_norm(dense, sums)
         if number == 0:
             report = Report(loss, norm, jnp.isfinite(loss) & jnp.isfinite(norm))
             first_dense, first_grads = dense, grads
@@ -160,7 +173,8 @@ def _observe(
         key = dataclasses.replace(keys[t], valid=keys[t].valid & is_finite)
         for a, moves in table.observe(key, grads[t], context).items():
             table.rows[a][...] = move(table.rows[a][...], moves, exchange)
-            slots[t][a] = {n: move(slot, moves, exchange) for n, slot in slots[t].get(a, {}).items()}
+            if a in slots[t]:  # an array that no optimizer trains has none
+                slots[t][a] = {n: move(s, moves, exchange) for n, s in slots[t][a].items()}
 
 
 def _update_dense(
@@ -181,14 +195,28 @@ def _update_dense(
     return keep(params, state.params), keep(opt, state.dense), keep(average, state.average)
 
 
-def row_noise(table: str, at: dict[str, Int32[Array, " places"]], rows: Rows, context: Context) -> Noise:
-    """Uniform noise that belongs to (seed, step, array, row, column): the same on any mesh, in any order."""
+def global_norm(dense: Any, sums: dict[str, Rows]) -> Float[Array, ""]:
+    """The norm of all gradients; by row first: row-wise optimizers need those sums too."""
+    by_row = [jnp.sum(jnp.sum(g * g, axis=-1)) for own in sums.values() for g in own.values()]
+    return jnp.sqrt(sum(by_row) + optax.tree.norm(dense, squared=True))
+
+
+def row_noise(
+    table: str, at: dict[str, Int32[Array, " places"]], rows: Rows, context: Context
+) -> Noise:
+    """Uniform noise that belongs to (seed, step, array, row, column): the same on any mesh, in
+    any order.
+    """
 
     def noise(array: str) -> Float[Array, "places width"]:
         width = rows[array].shape[-1]
         row = jax.lax.bitcast_convert_type(at[array], jnp.uint32)[:, None]
         column = jnp.arange(width, dtype=jnp.uint32)[None]
-        moment = context.seed ^ jnp.uint32(salt(table, array)) ^ context.step.astype(jnp.uint32) * 0x9E3779B9
+        moment = (
+            context.seed
+            ^ jnp.uint32(salt(table, array))
+            ^ context.step.astype(jnp.uint32) * jnp.uint32(0x9E3779B9)
+        )
         return uniform(*jnp.broadcast_arrays(row, column), moment)
 
     return noise

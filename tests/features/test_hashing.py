@@ -4,16 +4,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-import xxhash
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
 from recsys.features import (
-    MISSING,
     Words,
     bucket,
-    combine,
     fingerprint,
     join,
     philox,
@@ -41,7 +38,7 @@ GOLDEN_ROWS = [
     (0xFFFFFFFFFFFFFFFF, 0xFFFFFFFF, 2_147_483_647, 1_437_068_245),
     (0x0000000100000000, 0x00000007, 97, 40),
 ]
-KEYS = st.lists(st.integers(0, 2**64 - 1), min_size=1, max_size=8)
+KEYS = st.lists(st.integers(0, 2**64 - 1), min_size=8, max_size=8)  # one size: one compilation
 SALTS = st.integers(0, 2**32 - 1)
 ROWS = st.integers(1, ROWS_LIMIT)
 
@@ -50,9 +47,14 @@ def words(keys: list[int]) -> Words:
     return split(np.array(keys, np.uint64))
 
 
-def rows_of(values, salt: int, rows: int) -> np.ndarray:
-    high, low = split(fingerprint(values))
-    return np.asarray(bucket(high, low, salt, rows))
+def rows_of(fingerprints: np.ndarray, salt: int, rows: int) -> np.ndarray:
+    return np.asarray(bucket(*split(fingerprints), salt, rows))
+
+
+@pytest.fixture(scope="module")
+def ids() -> np.ndarray:
+    """Fingerprints of sequential ids, the commonest keys of all."""
+    return fingerprint(np.arange(50_000))
 
 
 def surprise(counts: np.ndarray) -> float:
@@ -73,19 +75,7 @@ def test_rows_are_the_golden_ones(key, salt, rows, row):
     assert int(bucket(*words([key]), salt, rows)[0]) == row
 
 
-def test_fingerprints_and_salts_are_the_golden_ones():
-    assert fingerprint(["", "a", "Äpfel", 42, -1, 0.5, True]).tolist() == [
-        0x0000000000000000,
-        0xE6C632B61E964E1F,
-        0x55DE450D01084DFC,
-        0x1217CB28C0EF2191,
-        0xBC25A7B612CBA21F,
-        0xE1CDB070569256E9,
-        0x40BBD512750B7629,
-    ]
-    assert (salt("user"), salt("user", 1)) == (0x7AF4BCA1, 0xED5EB14F)
-
-
+@example(keys=list(range(1000)), salt=0, rows=ROWS_LIMIT)  # where the lower word often carries
 @given(keys=KEYS, salt=SALTS, rows=ROWS)
 def test_rows_are_the_high_part_of_an_exact_product(keys, salt, rows):
     mixed = join(philox(*words(keys), salt)).tolist()
@@ -93,6 +83,7 @@ def test_rows_are_the_high_part_of_an_exact_product(keys, salt, rows):
     assert bucket(*words(keys), salt, rows).tolist() == exact
 
 
+@settings(deadline=None)  # the first example compiles
 @given(keys=KEYS, salt=SALTS, rows=ROWS)
 def test_numpy_and_jax_give_the_same_bits(keys, salt, rows):
     host = words(keys)
@@ -123,16 +114,16 @@ def test_impossible_rows_are_refused(rows):
 
 
 @pytest.mark.parametrize("rows", [10, 97, 1000, 4096])
-def test_sequential_ids_fill_the_rows_evenly(rows):
-    counts = np.bincount(rows_of(np.arange(200_000), salt("ids"), rows), minlength=rows)
+def test_sequential_ids_fill_the_rows_evenly(ids, rows):
+    counts = np.bincount(rows_of(ids, salt("ids"), rows), minlength=rows)
     assert len(counts) == rows
     assert 1e-3 < surprise(counts) < 1 - 1e-3  # neither clumped nor suspiciously regular
 
 
 @pytest.mark.parametrize("rows", [10, 97, 1000])
 def test_texts_fill_the_rows_evenly(rows):
-    texts = [f"https://example.org/item?id={number}" for number in range(100_000)]
-    counts = np.bincount(rows_of(texts, salt("texts"), rows), minlength=rows)
+    texts = [f"https://example.org/item?id={number}" for number in range(30_000)]
+    counts = np.bincount(rows_of(fingerprint(texts), salt("texts"), rows), minlength=rows)
     assert 1e-3 < surprise(counts) < 1 - 1e-3
 
 
@@ -142,20 +133,24 @@ def test_ranks_fill_the_rows_evenly_though_their_high_word_is_zero():
     assert 1e-3 < surprise(counts) < 1 - 1e-3
 
 
-def test_no_row_is_favoured_near_the_limit_of_rows():
-    # A remainder of 32 bits would favour the lower rows: 2^32 is 1.5 times as much as these.
-    rows = ROWS_LIMIT // 3 * 4 // 2
-    row = rows_of(np.arange(300_000), salt("limit"), rows)
-    assert row.max() < rows
-    assert row.min() >= 0
-    assert surprise(np.bincount(row.astype(np.int64) * 64 // rows, minlength=64)) > 1e-3
+@pytest.mark.parametrize("rows", [2**33 // 5, ROWS_LIMIT - 1, ROWS_LIMIT])
+def test_no_row_is_favoured_near_the_limit_of_rows(ids, rows):
+    row = rows_of(ids, salt("limit"), rows).astype(np.int64)
+    assert 0 <= row.min() <= row.max() < rows
+    assert surprise(np.bincount(row * 64 // rows, minlength=64)) > 1e-3
     assert surprise(np.bincount(row % 64, minlength=64)) > 1e-3
 
 
+def test_a_remainder_of_32_bits_would_favour_rows(ids):
+    rows = 2**33 // 5  # 2^32 is 2.5 times as many: the lower half would come 3 times to 2
+    row = philox(*split(ids), salt("limit")).low.astype(np.int64) % rows
+    assert surprise(np.bincount(row * 64 // rows, minlength=64)) < 1e-9
+
+
 @pytest.mark.parametrize("other", [salt("a", 1), salt("a") + 1])
-def test_pairs_that_share_a_row_under_one_salt_part_under_another(other):
-    keys, rows = np.arange(20_000), 1000
-    first, second = rows_of(keys, salt("a"), rows), rows_of(keys, other, rows)
+def test_pairs_that_share_a_row_under_one_salt_part_under_another(ids, other):
+    rows = 1000
+    first, second = rows_of(ids, salt("a"), rows), rows_of(ids, other, rows)
     pairs = sum(n * (n - 1) // 2 for n in np.bincount(first).tolist())
     both = sum(n * (n - 1) // 2 for n in np.unique(first * rows + second, return_counts=True)[1])
     expected = pairs / rows
@@ -171,106 +166,6 @@ def test_noise_is_uniform_and_belongs_to_its_counter():
     assert noise[3, 7] == uniform(rows[3:4, 7:8], columns[3:4, 7:8], salt("noise", 5))[0, 0]
     other = np.asarray(uniform(rows, columns, salt("noise", 6)))
     assert abs(np.corrcoef(noise.ravel(), other.ravel())[0, 1]) < 4 / np.sqrt(noise.size)
-
-
-@given(st.lists(st.integers(-(2**80), 2**80)))
-def test_integers_and_their_text_have_one_fingerprint(values):
-    assert np.array_equal(fingerprint(values), fingerprint([str(value) for value in values]))
-
-
-@given(st.lists(st.none() | st.text() | st.binary() | st.integers() | st.booleans(), max_size=20))
-def test_a_mixed_list_is_hashed_value_by_value(values):
-    alone = [int(fingerprint([value])[0]) for value in values]
-    assert fingerprint(values).tolist() == alone
-
-
-@given(st.lists(st.integers(-(2**53) + 1, 2**53 - 1), min_size=1))
-def test_a_missing_cell_changes_no_other_fingerprint(values):
-    column = np.array([*values, np.nan])
-    assert np.array_equal(fingerprint(column)[:-1], fingerprint(np.array(values, np.int64)))
-    assert fingerprint(column)[-1] == MISSING
-
-
-@pytest.mark.parametrize(
-    ("typed", "text"),
-    [
-        (np.array([True, False]), ["true", "false"]),
-        ([True, 1, 1.0, np.True_], ["true", "1", "1", "true"]),
-        (np.array([3, 2**64 - 1], np.uint64), ["3", "18446744073709551615"]),
-        (np.array([0.1, -0.0, 1e-5], np.float32), ["0.1", "0", "1e-05"]),
-        (np.array([0.1, 2.5, -3.0]), ["0.1", "2.5", "-3"]),
-        (np.array([b"ab", b"c"]), ["ab", "c"]),
-        (np.array(["ab", "c"]), ["ab", "c"]),
-        ([2**63, -1], ["9223372036854775808", "-1"]),
-        (jnp.array([7, 8]), ["7", "8"]),
-        (iter(["ab"]), ["ab"]),
-    ],
-)
-def test_a_log_read_with_types_agrees_with_its_text(typed, text):
-    assert fingerprint(typed).tolist() == [xxhash.xxh3_64_intdigest(word.encode()) for word in text]
-
-
-@pytest.mark.parametrize(
-    "values",
-    [
-        [None],
-        [float("nan")],
-        [""],
-        [b""],
-        np.array([np.nan], np.float32),
-        np.array([None]),
-        np.ma.array([5], mask=[True]),
-    ],
-)
-def test_missing_has_a_fingerprint_of_its_own(values):
-    assert fingerprint(values).tolist() == [int(MISSING)]
-
-
-def test_fingerprints_keep_the_shape_of_an_array():
-    values = np.arange(6).reshape(2, 3)
-    assert np.array_equal(fingerprint(values).ravel(), fingerprint(values.ravel()))
-    assert fingerprint(values.astype(str)).shape == (2, 3)
-    assert fingerprint([]).shape == (0,)
-
-
-@pytest.mark.parametrize(
-    ("values", "message"),
-    [
-        ([1, [2]], "got list at position 1"),
-        ("abc", "wrap it in a list"),
-        (np.array(["2020-01-01"], "datetime64[D]"), "got an array of datetime64"),
-        ([1j], "got complex at position 0"),
-    ],
-)
-def test_values_of_other_types_are_refused(values, message):
-    with pytest.raises(TypeError, match=message):
-        fingerprint(values)
-
-
-@pytest.mark.parametrize("values", [[2.0**53], np.array([2.0**24], np.float32), [float("inf")]])
-def test_floats_that_lost_digits_are_refused(values):
-    with pytest.raises(ValueError, match="digits are already lost"):
-        fingerprint(values)
-
-
-def test_a_cross_depends_on_the_order_and_on_each_part():
-    a, b, c = fingerprint(["x", "x", "y"]), fingerprint(["u", "v", "u"]), fingerprint(["p"] * 3)
-    crosses = np.concatenate([combine(a, b), combine(b, a), combine(a, b, c), combine(a, c, b)])
-    assert len(np.unique(crosses)) == 12
-    assert np.array_equal(combine(a, b)[:1], combine(a[:1], b[:1]))
-
-
-def test_crosses_of_two_columns_rarely_collide():
-    a, b = np.meshgrid(fingerprint(np.arange(400)), fingerprint(np.arange(400)))
-    crosses = combine(a, b)
-    assert len(np.unique(crosses)) == crosses.size
-    high, low = split(crosses.ravel())
-    assert surprise(np.bincount(bucket(high, low, 0, 1000), minlength=1000)) > 1e-3
-
-
-def test_a_cross_of_nothing_is_refused():
-    with pytest.raises(ValueError, match="at least one"):
-        combine()
 
 
 @given(KEYS)

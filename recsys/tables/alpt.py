@@ -1,0 +1,103 @@
+"""ALPT: rows as integers of 8 bits with learned scales, in a second pass of every step.
+
+Li et al., "Adaptive Low-Precision Training for Embeddings in Click-Through Rate Prediction", AAAI
+2023. The first pass is the usual step on the loaded rows. The second sees the updated rows through
+a rounding whose gradient reaches the scale (learned step size: Esser et al., ICLR 2020). Then the
+rows are rounded at random under the new scale. The scale is as fine as the gradient makes it: rows
+that outgrow it are clipped until it follows.
+"""
+
+import dataclasses
+import math
+from typing import ClassVar
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from recsys.spec import spec
+from recsys.tables.base import Context, EmbeddingTable, Keys, Noise, Rows
+from recsys.tables.int8 import LIMIT, SCALE, from_codes, to_codes
+from recsys.tables.parts import straight_through
+from recsys.tables.storage import Storage, StoredAs
+
+
+@spec
+@dataclasses.dataclass(frozen=True)
+class ALPT(Storage):
+    """Another method's rows as int8 with a learned float32 scale a row."""
+
+    paper: ClassVar[str] = "Li et al., AAAI 2023"
+
+    initial: float = 0.01  # scale of every row at the start; its rows lie within 127 times this
+    scale_rate: float = 0.02  # learning rate of the scales, relative to the rows'
+
+    def __post_init__(self):
+        super().__post_init__()
+        if not 0 < self.initial < math.inf or not 0 <= self.scale_rate < math.inf:
+            raise ValueError(
+                "ALPT wants a positive initial scale and a scale_rate of at least 0, got "
+                f"initial={self.initial}, scale_rate={self.scale_rate}: try 0.01 and 0.02."
+            )
+
+    def wrap(self, inner: EmbeddingTable) -> "ALPTTable":
+        return ALPTTable(self, inner)
+
+    def row_bytes(self, width: int) -> int:
+        return width + 4
+
+
+class ALPTTable(StoredAs):
+    """Codes and scales that both train: the codes first, then the scales."""
+
+    suffixes = (SCALE,)
+
+    def __init__(self, spec: ALPT, inner: EmbeddingTable):
+        self.initial, self.scale_rate = spec.initial, spec.scale_rate
+        super().__init__(spec, inner)
+        self.passes = (*self.passes, tuple(name + SCALE for name in inner.heights))
+
+    def rate(self, array: str) -> float:
+        if array.endswith(SCALE):
+            return self.scale_rate * self.inner.rate(array.removesuffix(SCALE))
+        return self.inner.rate(array)
+
+    def load(self, rows: Rows) -> Rows:
+        scales = self._scales(rows)
+        return scales | {n: from_codes(rows[n], scales[n + SCALE]) for n in self.inner.heights}
+
+    def store(self, rows: Rows, noise: Noise) -> Rows:
+        scales = self._scales(rows)
+        codes = {n: to_codes(rows[n], scales[n + SCALE], noise(n)) for n in self.inner.heights}
+        return codes | scales
+
+    def inner_rows(self, rows: Rows, key: Keys, context: Context) -> Rows:
+        own = super().inner_rows(rows, key, context)
+        if not context.train:
+            return own  # as loaded, they are whole multiples of their scale
+        batch = len(key.high)
+        return {name: rounded(row, rows[name + SCALE], batch=batch) for name, row in own.items()}
+
+    def _scales(self, rows: Rows) -> Rows:
+        """The scales of rows; one that was cleared, or driven out of range, starts over."""
+        scales = {name + SCALE: rows[name + SCALE] for name in self.inner.heights}
+        return {
+            name: jnp.where((scale > 0) & (scale < jnp.inf), scale, self.initial)
+            for name, scale in scales.items()
+        }
+
+
+def rounded(
+    rows: Float[Array, "*rows width"], scale: Float[Array, "*rows 1"], *, batch: int
+) -> Float[Array, "*rows width"]:
+    """Rows as their nearest codes times their scale, with a gradient for both.
+
+    The rows' gradient passes straight through. That of the scale is round(v) - v for an entry
+    v = row / scale within the limit and the limit itself beyond, times
+    1 / sqrt(batch * width * limit).
+    """
+    steps = rows / scale
+    codes = jnp.clip(jnp.round(steps), -LIMIT, LIMIT)
+    slope = jnp.where(jnp.abs(steps) < LIMIT, codes - steps, codes)
+    gain = 1 / math.sqrt(batch * rows.shape[-1] * LIMIT)
+    return straight_through(codes * scale, rows + jax.lax.stop_gradient(gain * slope) * scale)

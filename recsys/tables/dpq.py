@@ -1,0 +1,234 @@
+"""DPQ: a vector is a short list of codes into a small codebook, and training learns both, end to end."""
+
+import dataclasses
+from typing import ClassVar, Literal
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+from jaxtyping import Array, Float, Int32, UInt8
+
+from recsys.spec import spec
+from recsys.tables.base import HEIGHT_MULTIPLE, Context, EmbeddingTable, Field, Keys, Rows
+from recsys.tables.frozen.codes import CodesTable, centroids_of, code_bits
+from recsys.tables.full import Full
+from recsys.tables.hash import Hash
+from recsys.tables.method import Category, Dial, Method
+from recsys.tables.packing import pack, packed_bytes
+from recsys.tables.parts import row_dial
+
+BITS = range(1, 9)  # of a code: more than 256 centroids would not fit a byte
+VARIANCE = 1e-12  # added to that of an SX query's scores, which an empty row has none of
+
+
+@spec
+@dataclasses.dataclass(frozen=True)
+class DPQ(Method):
+    """Differentiable product quantization (Chen, Li and Sun, ICML 2020).
+
+    While it trains, every row of `of` is a float query. Cut into parts, each part is replaced by a centroid
+    of the codebook, and only the numbers of the centroids are served. "vq" takes the nearest centroid,
+    hands the vector's gradient straight to the query, and draws centroid and query together by a penalty.
+    "sx" takes the centroid whose key has the largest product with the query, reads its value, and hands the
+    gradient on as a softmax over all centroids would.
+
+    The authors normalise the scores over the batch (BatchNorm without scale and offset), so that the code of
+    a row depends on running statistics. Here "vq" takes distances as they are, and "sx" standardises each
+    query's scores over the centroids, which never changes the code. Their code leaves the commitment at 0.
+    """
+
+    category: ClassVar[Category] = "quantization"
+    paper: ClassVar[str] = "Chen, Li and Sun, ICML 2020"
+
+    of: Full | Hash = Full()  # whose rows are quantised
+    parts: int = 4  # codes of a row; divides dim
+    centroids: int = 256  # of each part: a power of two in [2, 256]
+    mode: Literal["vq", "sx"] = "vq"
+    commitment: float = 0.25  # weight of drawing queries to centroids (van den Oord et al., 2017); vq
+    temperature: float = 1.0  # > 0, of the softmax; sx
+
+    def __post_init__(self):
+        if not isinstance(self.of, Full | Hash):
+            raise ValueError(
+                f"DPQ quantises vectors that are stored as they are, got of={type(self.of).__name__}, "
+                "which computes them: use of=Full() or of=Hash()."
+            )
+        if self.centroids not in [2**bits for bits in BITS]:
+            raise ValueError(
+                f"DPQ needs a power of two of centroids, from 2 to 256, got {self.centroids}: "
+                "so many fill the bits of a code, and a code a byte at most."
+            )
+        if self.mode not in ("vq", "sx"):
+            raise ValueError(f"Unknown mode of DPQ {self.mode!r}: known are vq, sx.")
+        if self.parts < 1 or self.commitment < 0 or self.temperature <= 0:
+            raise ValueError(
+                "DPQ needs parts >= 1, commitment >= 0 and temperature > 0, got "
+                f"parts={self.parts}, commitment={self.commitment}, temperature={self.temperature}."
+            )
+
+    def build(self, dim: int, fields: tuple[Field, ...], *, rngs: nnx.Rngs) -> "DPQTable":
+        self._check(dim, rows=self._rows(dim, fields))
+        shape = (self.parts, self.centroids, dim // self.parts)
+        bound = self.of.initial  # centroids start where the queries are: none is out of reach
+
+        def start() -> Float[Array, "parts centroids width"]:
+            return jax.random.uniform(rngs.params(), shape, minval=-bound, maxval=bound)
+
+        queries = self.of.build(dim, fields, rngs=rngs)
+        return DPQTable(self, queries, start(), keys=start() if self.mode == "sx" else None)
+
+    def table_bytes(self, dim: int, fields: tuple[Field, ...]) -> int:
+        self._check(dim)
+        return self._bytes(dim, rows=self._rows(dim, fields))
+
+    def dial(self, dim: int, fields: tuple[Field, ...]) -> Dial:
+        """Over Hash, the rows, with parts and centroids as they are. Over Full, parts and centroids.
+
+        Of those, a setting counts only if no smaller one says as much about a row: more bits, or as many
+        from larger codebooks. No codebook has more centroids than there are rows.
+        """
+        if isinstance(self.of, Hash):
+            inner, first = row_dial(self.of, fields), self.centroids - 1
+            return Dial(
+                settings=max(1, inner.settings - first),
+                make=lambda n: dataclasses.replace(self, of=inner.make(first + n)),
+            )
+        rows = self._rows(dim, fields)
+        specs = [
+            dataclasses.replace(self, parts=parts, centroids=2**bits)
+            for parts in range(1, dim + 1)
+            for bits in BITS
+            if dim % parts == 0 and 2**bits <= max(2, rows)
+        ]
+        said = {spec: (spec.parts * code_bits(spec.centroids), spec.centroids) for spec in specs}
+        ordered: list[DPQ] = []
+        for spec in sorted(specs, key=lambda s: (s._bytes(dim, rows=rows), -said[s][0])):
+            if not ordered or said[spec] > said[ordered[-1]]:
+                ordered.append(spec)
+        return Dial(settings=len(ordered), make=ordered.__getitem__)
+
+    def _rows(self, dim: int, fields: tuple[Field, ...]) -> int:
+        return self.of.table_bytes(dim, fields) // (4 * dim)
+
+    def _bytes(self, dim: int, *, rows: int) -> int:
+        row = packed_bytes(code_bits(self.centroids), self.parts)
+        return rows * row + 4 * self.centroids * dim
+
+    def _check(self, dim: int, rows: int | None = None) -> None:
+        if dim % self.parts:
+            known = ", ".join(str(n) for n in range(1, dim + 1) if dim % n == 0)
+            raise ValueError(
+                f"DPQ cuts a vector into equal parts, got dim={dim} and parts={self.parts}: "
+                f"use one of {known} parts."
+            )
+        if rows is not None and self.centroids > max(2, rows):
+            raise ValueError(
+                f"DPQ with {self.centroids} centroids is larger than the {rows} rows it quantises: "
+                f"use at most {max(2, 2 ** (rows.bit_length() - 1))}, or several features in one table."
+            )
+
+
+class DPQTable(EmbeddingTable):
+    """Float queries, and the codebook that replaces them."""
+
+    def __init__(
+        self,
+        spec: DPQ,
+        inner: EmbeddingTable,
+        codebook: Float[Array, "parts centroids width"],
+        *,
+        keys: Float[Array, "parts centroids width"] | None = None,
+    ):
+        (name, height), = inner.heights.items()  # fmt: skip
+        super().__init__(inner.dim, inner.fields, {"query": inner.stored()[name][:height]})
+        inner.rows = nnx.Dict({})
+        self.spec = spec
+        self.inner = inner
+        self.codebook = nnx.Param(codebook)
+        self.keys = nnx.Param(keys) if keys is not None else None
+
+    def address(self, key: Keys) -> dict[str, Int32[Array, "batch places"]]:
+        (address,) = self.inner.address(key).values()
+        return {"query": address}
+
+    def decode(self, rows: Rows, key: Keys, context: Context) -> Float[Array, "batch places dim"]:
+        query = rows["query"]
+        centroid = centroids_of(self.codes(query), self.codebook[...])
+        if self.spec.mode == "vq":
+            vectors = jax.lax.stop_gradient(centroid) + _zero(query)
+        else:
+            vectors = centroid + _zero(self._blend(query))
+        return jnp.where(key.valid[..., None], vectors, 0.0)
+
+    def penalty(self, rows: Rows, key: Keys, context: Context) -> Float[Array, ""]:
+        """The squared distance between query and centroid, mean over all that is not padding; vq.
+
+        Once as a term of the centroid, which moves to the mean of its queries, and once, by the weight of
+        the commitment, as one of the query.
+        """
+        if self.spec.mode == "sx":
+            return jnp.float32(0)
+        query, stop = rows["query"], jax.lax.stop_gradient
+        centroid = centroids_of(self.codes(query), self.codebook[...])
+        squares = (centroid - stop(query)) ** 2
+        squares += self.spec.commitment * (stop(centroid) - query) ** 2
+        total = jnp.sum(jnp.where(key.valid[..., None], squares, 0.0), axis=(0, 1, 2))
+        count = jnp.sum(key.valid, axis=(0, 1), dtype=jnp.float32) * self.dim
+        return total / jnp.maximum(count, 1.0)
+
+    def codes(self, query: Float[Array, "*rows dim"]) -> UInt8[Array, "*rows parts"]:
+        """The centroid of each part: the nearest, or the one whose key has the largest product.
+
+        Summed entry by entry in a fixed order, not as a matrix product: its rounding varies with shape and
+        device, and a frozen row must have the code that it was trained with. Also XLA then keeps no array
+        of all scores.
+        """
+        *rows, dim = query.shape
+        keys = jax.lax.stop_gradient(self.codebook if self.keys is None else self.keys)[...]
+        parts, _, width = keys.shape
+        cut = jax.lax.stop_gradient(query).reshape(-1, parts, width)
+        scores = jnp.float32(0)
+        for entry in range(width):
+            own, theirs = cut[:, :, None, entry], keys[None, :, :, entry]
+            scores += own * theirs if self.keys is not None else -((own - theirs) ** 2)
+        return jnp.argmax(scores, axis=-1).astype(jnp.uint8).reshape(*rows, parts)
+
+    def freeze(self) -> CodesTable:
+        codes = _packed(self.rows["query"][...], self)[: self.heights["query"]]
+        return CodesTable(nnx.clone(self.inner), codes=codes, codebook=self.codebook[...])
+
+    def _blend(self, query: Float[Array, "batch places dim"]) -> Float[Array, "batch places dim"]:
+        """The values mixed by a softmax of the scores: what the gradient of a choice is taken from."""
+        assert self.keys is not None
+        values = jax.lax.stop_gradient(self.codebook[...])
+        parts, _, width = values.shape
+        cut = query.reshape(*query.shape[:2], parts, width)
+        scores = jnp.einsum("bpsw,scw->bpsc", cut, self.keys[...])
+        scores -= jnp.mean(scores, axis=-1, keepdims=True)
+        scores *= jax.lax.rsqrt(jnp.mean(scores**2, axis=-1, keepdims=True) + VARIANCE)
+        weights = jax.nn.softmax(scores / self.spec.temperature, axis=-1)
+        return jnp.einsum("bpsc,scw->bpsw", weights, values).reshape(query.shape)
+
+
+def _zero(value: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
+    """Exactly zero, with the gradient of `value`: what is added to it keeps its bits."""
+    return value - jax.lax.stop_gradient(value)
+
+
+@jax.jit
+def _packed(queries: Float[Array, "rows dim"], table: DPQTable) -> UInt8[Array, "rows bytes"]:
+    """The packed codes of all rows, HEIGHT_MULTIPLE at a time.
+
+    Those of one turn are spread evenly over the table, so that each device of a mesh has its share and
+    works on its own rows alone.
+    """
+    bits, parts = code_bits(table.spec.centroids), table.spec.parts
+    grid = queries.reshape(HEIGHT_MULTIPLE, -1, table.dim)
+
+    def turn(number: Int32[Array, ""], packed: UInt8[Array, "spread turns bytes"]):
+        own = jax.lax.dynamic_index_in_dim(grid, number, axis=1, keepdims=False)
+        row = pack(table.codes(own), bits)
+        return jax.lax.dynamic_update_index_in_dim(packed, row, number, axis=1)
+
+    empty = jnp.zeros((*grid.shape[:2], packed_bytes(bits, parts)), jnp.uint8)
+    return jax.lax.fori_loop(0, grid.shape[1], turn, empty).reshape(len(queries), -1)

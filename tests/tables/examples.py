@@ -1,0 +1,15 @@
+"""One small spec a method: the contract tests run over this registry, so that a row here tests a new method.
+
+Each builds over the features of `tests.toy.SCHEMA` (vocabularies of 40 to 90 values) with vectors of 8, and
+is small enough that its mechanism has work to do there.
+"""
+
+from recsys.tables import ALPT, INT8, Full, Hash
+from recsys.tables.method import Method
+
+EXAMPLES: dict[str, Method] = {
+    "alpt": ALPT(of=Hash(rows=120)),
+    "full": Full(),
+    "hash": Hash(rows=120),
+    "int8": INT8(),
+}

@@ -1,0 +1,85 @@
+"""Small runs that many tests look at: each is compiled and trained once in a process."""
+
+import dataclasses
+import functools
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+
+from recsys.features import Batch
+from recsys.optim import Adagrad, Adam, RowTraining
+from recsys.parallel.mesh import make_mesh
+from recsys.training import Learner, Recipe, State
+from tests.tables.examples import EXAMPLES
+from tests.toy import LAYOUTS, SCHEMA, Toy, clicks, grouped
+from tests.training.reference import Reference
+
+BATCH = 96
+# Sums start above zero: from zero, Adagrad's first step is the sign of a gradient, whatever its rounding error.
+RECIPE = Recipe(rows=RowTraining(Adagrad(0.2, initial=0.1)), dense=Adam(1e-2))
+EVERY = [(method, layout) for method in EXAMPLES for layout in LAYOUTS] + [("full", "grouped")]
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """A learner of the toy task, and where it got to."""
+
+    method: str
+    learner: Learner
+    state: State  # after training; never donated
+    data: Batch
+
+    @property
+    def model(self) -> Any:
+        """The trained model."""
+        return self.learner.model(self.state)
+
+    @functools.cached_property
+    def reference(self) -> Reference:
+        """The slow reference of this learner's step."""
+        return Reference(self.learner)
+
+    def step(self, batch: Batch, state: State | None = None):
+        """One step from a copy of the state."""
+        start = jax.tree.map(jnp.copy, state or self.state)
+        return self.learner.compiled_step(start, self.learner.put(batch))
+
+
+def layout_of(method: str, layout: str):
+    """A layout of an example's method, by name."""
+    make = grouped if layout == "grouped" else LAYOUTS[layout]
+    return make(EXAMPLES[method])
+
+
+@functools.cache
+def run(method: str, layout: str, recipe: Recipe = RECIPE, devices: int = 1, steps: int = 40) -> Run:
+    """The toy model with a method in a layout, trained for some steps."""
+    mesh = make_mesh(jax.devices()[:devices])
+    learner = Learner(Toy(layout_of(method, layout)), recipe, mesh)
+    data = clicks(BATCH * 64)
+    state = learner.start()
+    for number in range(steps):
+        state, _ = learner.step(state, batch_of(data, number))
+    return Run(method, learner, state, data)
+
+
+def batch_of(data: Batch, number: int) -> Batch:
+    """Batch `number` of the data, around and around."""
+    return data.take(np.arange(number * BATCH, (number + 1) * BATCH) % len(data))
+
+
+def narrow(data: Batch) -> Batch:
+    """A batch of few values of each feature, repeated often, so that most rows are not read."""
+    ranks = [data.low[:, SCHEMA.span(name)] for name in ("user", "item", "tags")]
+    is_low = (ranks[0] < 6).all(1) & (ranks[1] < 9).all(1) & (ranks[2] < 8).all(1)
+    found = np.flatnonzero(is_low)
+    return data.take(np.resize(found, BATCH))
+
+
+def whole(state: nnx.State) -> dict[str, np.ndarray]:
+    """The arrays of part of a training state on the host, by path."""
+    leaves = jax.tree_util.tree_flatten_with_path(state)[0]
+    return {jax.tree_util.keystr(path): np.array(leaf) for path, leaf in leaves}
