@@ -10,7 +10,7 @@ ROOT = Path(__file__).parent.parent
 # Low to high; the names of one line are siblings, which do not import each other.
 ORDER = """
 typing
-registry spec
+registry spec pytree
 features
 release index
 tables

@@ -23,7 +23,7 @@ class Checkpoint:
     step: int
     spec: Any  # plain JSON; `recsys.spec.from_json` makes specs of it
     notes: dict[str, Any]
-    arrays: dict[str, dict[str, Any]]  # name -> shape and dtype
+    arrays: dict[str, str]  # name -> dtype and shape
     files: dict[str, dict[str, Any]]  # path inside the folder -> bytes and digest
 
 
@@ -48,12 +48,12 @@ def named(state: Any) -> dict[str, Any]:
     return by_name
 
 
-def shape_of(array: Any) -> dict[str, Any]:
-    """What of an array must agree between a checkpoint and whoever restores it."""
-    return {"shape": list(array.shape), "dtype": str(array.dtype)}
+def shape_of(array: Any) -> str:
+    """What must agree between a checkpoint and whoever restores it, as `float32[512, 16]`."""
+    return f"{array.dtype}{list(array.shape)}"
 
 
-def write(path: Path, *, step: int, arrays: dict[str, dict[str, Any]]) -> None:
+def write(path: Path, *, step: int, arrays: dict[str, str]) -> None:
     """Writes the manifest of a folder that holds everything else, and makes sure all is on disk."""
     files = sorted(file for file in path.rglob("*") if file.is_file())
     content = {
@@ -99,8 +99,8 @@ def check(path: Path, wanted: dict[str, Any]) -> None:
     size = path.stat().st_size
     if size != wanted["bytes"]:
         raise ValueError(
-            f"{path} should have {wanted['bytes']:,} bytes and has {size:,}, so it was truncated or "
-            f"edited: {AGAIN}."
+            f"{path} should have {wanted['bytes']:,} bytes and has {size:,}, so it was truncated "
+            f"or edited: {AGAIN}."
         )
     if fingerprint(path) != wanted:
         raise ValueError(f"{path} should have the digest of its save and was edited: {AGAIN}.")

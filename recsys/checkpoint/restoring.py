@@ -42,7 +42,7 @@ def describe(directory: str | Path, step: int | None = None) -> Checkpoint:
         wanted = "a checkpoint" if step is None else f"a checkpoint of step {step}"
         there = f"has those of {', '.join(map(str, known))}" if known else "has none"
         raise FileNotFoundError(
-            f"{directory} should hold {wanted} and {there}: give a directory and step that were saved."
+            f"{directory} should hold {wanted} and {there}: give a directory and step of a save."
         )
     return manifest.read(Path(directory).absolute() / folder(known[-1] if step is None else step))
 

@@ -92,12 +92,18 @@ class Saver:
         if pending:
             pending.result()
 
+    def close(self) -> None:
+        """Waits, and ends the thread that saves in the background."""
+        try:
+            self.wait()
+        finally:
+            self._worker.shutdown()
+
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.wait()
-        self._worker.shutdown()
+        self.close()
 
     def _finish(
         self,
@@ -105,7 +111,7 @@ class Saver:
         final: Path,
         *,
         step: int,
-        shapes: dict[str, dict[str, Any]],
+        shapes: dict[str, str],
         keep: set[int],
     ) -> None:
         """Waits for the arrays, seals the folder, gives it its name, deletes old ones."""

@@ -37,7 +37,7 @@ def plan(method: Method, dim: int, features: tuple[Feature, ...]) -> Plan:
     if dim < 1:
         raise ValueError(f"Vectors need at least one dimension, got dim={dim}: use dim >= 1.")
     fields = tuple(
-        Field(name=feature.name, values=feature.values, salt=salt(feature.name, lookup))
+        Field(feature.name, values=feature.values, salt=salt(feature.key_space, lookup))
         for feature in features
         for lookup in range(feature.lookups)
     )

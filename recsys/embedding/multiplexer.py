@@ -137,12 +137,9 @@ class Embedding(nnx.Module):
 
         Raises:
             ValueError: the batch was packed for another schema.
+            TypeError: its keys are not two words of 32 bits.
         """
-        if batch.high.shape[1] != self.schema.places:
-            raise ValueError(
-                f"This embedding wants batches of {self.schema.places} places, got "
-                f"{batch.high.shape[1]}: pack them with this schema's encode()."
-            )
+        _check(batch, self.schema.places)
         return {name: _ask(batch, _wire(self.schema, p)) for name, p in self.plans.items()}
 
     def split(
@@ -196,8 +193,24 @@ def _wire(schema: Schema, p: Plan) -> Wiring:
     return Wiring(tuple(places), tuple(spans), tuple(owners))
 
 
+def _check(batch: Batch, places: int) -> None:
+    dtypes = [str(array.dtype) for array in (batch.high, batch.low, batch.valid)]
+    if dtypes != ["uint32", "uint32", "bool"]:
+        raise TypeError(
+            f"This embedding wants keys as two uint32 words and a bool mask, got "
+            f"{', '.join(dtypes)}: pack batches with the schema's encode(), as JAX truncates 64-bit "
+            "integers silently."
+        )
+    shapes = {array.shape[1:] for array in (batch.high, batch.low, batch.valid)}
+    if shapes != {(places,)}:
+        raise ValueError(
+            f"This embedding wants batches of {places} places, got "
+            f"{' and '.join(str(shape) for shape in shapes)}: pack them with this schema's encode()."
+        )
+
+
 def _ask(batch: Batch, wiring: Wiring) -> Keys:
-    if wiring.places == tuple(range(batch.high.shape[1])):
-        return Keys(batch.high, batch.low, batch.valid, wiring.spans)
-    places = np.asarray(wiring.places)
-    return Keys(batch.high[:, places], batch.low[:, places], batch.valid[:, places], wiring.spans)
+    arrays = [jnp.asarray(array) for array in (batch.high, batch.low, batch.valid)]
+    if wiring.places != tuple(range(batch.high.shape[1])):
+        arrays = [array[:, np.asarray(wiring.places)] for array in arrays]
+    return Keys(*arrays, wiring.spans)

@@ -5,15 +5,17 @@ and in JAX on a device.
 """
 
 import dataclasses
-from typing import Any
 
 import jax
 import numpy as np
 from jaxtyping import Array, Bool, Float32, Integer, UInt32
 
+from recsys.pytree import pytree
+
 ArrayOf = Array | np.ndarray
 
 
+@pytree
 @dataclasses.dataclass(frozen=True, eq=False)
 class Batch:
     """Examples, with the places of all features packed side by side as the schema says."""
@@ -32,22 +34,3 @@ class Batch:
     def take(self, indices: Integer[np.ndarray, "taken"] | slice) -> "Batch":
         """Some of the examples, in this order."""
         return jax.tree.map(lambda array: array[indices], self)
-
-
-_FIELDS = tuple(field.name for field in dataclasses.fields(Batch))
-
-
-def _flatten(batch: Batch) -> tuple[tuple[tuple[Any, Any], ...], None]:
-    key = jax.tree_util.GetAttrKey
-    return tuple((key(name), getattr(batch, name)) for name in _FIELDS), None
-
-
-def _unflatten(_: None, leaves: Any) -> Batch:
-    """Past __init__ and any check of its types: JAX also fills trees with shapes and shardings."""
-    batch = object.__new__(Batch)
-    for name, leaf in zip(_FIELDS, leaves, strict=True):
-        object.__setattr__(batch, name, leaf)
-    return batch
-
-
-jax.tree_util.register_pytree_with_keys(Batch, _flatten, _unflatten)

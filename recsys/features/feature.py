@@ -4,11 +4,13 @@ import dataclasses
 from typing import Literal, get_args
 
 from recsys.features.hashing import ROWS_LIMIT
+from recsys.spec import spec
 
 Kind = Literal["categorical", "bag", "sequence", "numeric"]
 Pooling = Literal["sum", "mean"]
 
 
+@spec
 @dataclasses.dataclass(frozen=True)
 class Feature:
     """One thing known of an example: a column of the log, or a cross of several."""
@@ -20,6 +22,7 @@ class Feature:
     cross: tuple[str, ...] = ()  # the columns crossed; their combination is the value
     lookups: int = 1  # how many independently hashed rows are concatenated
     pooling: Pooling = "mean"  # how the vectors of a bag or a sequence become one
+    space: str | None = None  # a name that features share to share their values' rows
 
     def __post_init__(self) -> None:
         """Refuses what no table could hold."""
@@ -31,6 +34,11 @@ class Feature:
     def columns(self) -> tuple[str, ...]:
         """What it reads from a log."""
         return self.cross or (self.name,)
+
+    @property
+    def key_space(self) -> str:
+        """Whose values these are: features of one key space read the same rows for the same value."""
+        return self.space or self.name
 
     def _mistake(self) -> str | None:
         if not self.name:

@@ -15,10 +15,12 @@ from recsys.features.encoding import fingerprints_of, padded_keys
 from recsys.features.feature import Feature
 from recsys.features.hashing import split
 from recsys.features.vocabulary import Vocabulary
+from recsys.spec import spec
 
 __all__ = ["Feature", "Schema"]
 
 
+@spec
 @dataclasses.dataclass(frozen=True)
 class Schema:
     """The features of an example, in the order of their places in a batch."""
@@ -35,11 +37,23 @@ class Schema:
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise ValueError(f"Schema wants each feature once, got {twice} again: rename or drop.")
+        self._check_spaces()
         for feature in self.features:
             if {self.label, self.weight} & {feature.name, *feature.columns}:
                 raise ValueError(
                     f"Feature({feature.name!r}) reads the label {self.label!r} or the weight "
                     f"{self.weight!r}, which a model must not see: drop the feature."
+                )
+
+    def _check_spaces(self) -> None:
+        sizes: dict[str, Feature] = {}
+        for feature in self.categorical:
+            other = sizes.setdefault(feature.key_space, feature)
+            if other.values != feature.values:
+                raise ValueError(
+                    f"Features {other.name!r} and {feature.name!r} share the key space "
+                    f"{feature.key_space!r} and want the same values, got {other.values} and "
+                    f"{feature.values}: give both one vocabulary."
                 )
 
     @property
@@ -121,10 +135,17 @@ class Schema:
         chosen = [feature.name for feature in self.categorical] if names is None else list(names)
         for name in chosen:
             self.span(name)  # refuses a name that reads no table
+        seen: dict[str, list[np.ndarray]] = {}  # fingerprints by key space, all its features'
+        for feature in self.categorical:
+            if feature.name in chosen:
+                found = fingerprints_of(feature, columns).values
+                seen.setdefault(feature.key_space, []).append(found)
+        spaces = {
+            space: Vocabulary.fit(np.concatenate(found), min_count, max_values)
+            for space, found in seen.items()
+        }
         vocabularies = {
-            feature.name: Vocabulary.fit(
-                fingerprints_of(feature, columns).values, min_count, max_values
-            )
+            feature.name: spaces[feature.key_space]
             for feature in self.categorical
             if feature.name in chosen
         }

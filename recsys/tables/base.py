@@ -16,6 +16,8 @@ import numpy as np
 from flax import nnx
 from jaxtyping import Array, Bool, Float, Int, Int32, PRNGKeyArray, UInt32
 
+from recsys.pytree import pytree, static
+
 OUT = (
     2**31 - 1
 )  # the address of padding: beyond every array, so reads fill with zero and writes drop
@@ -42,7 +44,7 @@ class Field:
     values: (
         int | None
     )  # size of its vocabulary, the unknown value included; None: hashed fingerprints
-    salt: int  # uint32; independent for every lookup of every feature
+    salt: int  # uint32; independent for every lookup of every key space
     counts: tuple[int, ...] | None = None  # how often each value was seen, by frequency rank
 
     @property
@@ -69,7 +71,7 @@ class Span:
     stop: int
 
 
-@jax.tree_util.register_dataclass
+@pytree
 @dataclasses.dataclass(frozen=True)
 class Keys:
     """Everything that reads one table in a batch, fused: a 64-bit fingerprint, or (0, frequency
@@ -79,7 +81,7 @@ class Keys:
     high: UInt32[Array, "batch places"]
     low: UInt32[Array, "batch places"]
     valid: Bool[Array, "batch places"]  # False: padding, addressed to OUT
-    spans: tuple[Span, ...] = dataclasses.field(metadata={"static": True})
+    spans: tuple[Span, ...] = static()
 
     @property
     def places(self) -> int:
@@ -99,7 +101,7 @@ class Keys:
         return Keys(self.high[:, cut], self.low[:, cut], self.valid[:, cut], (here,))
 
 
-@jax.tree_util.register_dataclass
+@pytree
 @dataclasses.dataclass(frozen=True)
 class Context:
     """What a table may know of the moment: the step, the seed of all randomness, and whether it
@@ -108,7 +110,7 @@ class Context:
 
     step: Int32[Array, ""]
     seed: UInt32[Array, ""]
-    train: bool = dataclasses.field(metadata={"static": True})
+    train: bool = static()
 
     @property
     def rng(self) -> PRNGKeyArray:

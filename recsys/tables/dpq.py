@@ -44,7 +44,9 @@ class DPQ(Method):
     parts: int = 4  # codes of a row; divides dim
     centroids: int = 256  # of each part: a power of two in [2, 256]
     mode: Literal["vq", "sx"] = "vq"
-    commitment: float = 0.25  # weight of drawing queries to centroids (van den Oord et al., 2017); vq
+    commitment: float = (
+        0.25  # weight of drawing queries to centroids (van den Oord et al., 2017); vq
+    )
     temperature: float = 1.0  # > 0, of the softmax; sx
 
     def __post_init__(self):
@@ -139,7 +141,7 @@ class DPQTable(EmbeddingTable):
         *,
         keys: Float[Array, "parts centroids width"] | None = None,
     ):
-        (name, height), = inner.heights.items()  # fmt: skip
+        ((name, height),) = inner.heights.items()
         super().__init__(inner.dim, inner.fields, {"query": inner.stored()[name][:height]})
         inner.rows = nnx.Dict({})
         self.spec = spec
@@ -184,7 +186,7 @@ class DPQTable(EmbeddingTable):
         of all scores.
         """
         *rows, dim = query.shape
-        keys = jax.lax.stop_gradient(self.codebook if self.keys is None else self.keys)[...]
+        keys = jax.lax.stop_gradient((self.codebook if self.keys is None else self.keys)[...])
         parts, _, width = keys.shape
         cut = jax.lax.stop_gradient(query).reshape(-1, parts, width)
         scores = jnp.float32(0)
@@ -194,7 +196,7 @@ class DPQTable(EmbeddingTable):
         return jnp.argmax(scores, axis=-1).astype(jnp.uint8).reshape(*rows, parts)
 
     def freeze(self) -> CodesTable:
-        codes = _packed(self.rows["query"][...], self)[: self.heights["query"]]
+        codes = _packed(self)[: self.heights["query"]]
         return CodesTable(nnx.clone(self.inner), codes=codes, codebook=self.codebook[...])
 
     def _blend(self, query: Float[Array, "batch places dim"]) -> Float[Array, "batch places dim"]:
@@ -216,14 +218,14 @@ def _zero(value: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
 
 
 @jax.jit
-def _packed(queries: Float[Array, "rows dim"], table: DPQTable) -> UInt8[Array, "rows bytes"]:
+def _packed(table: DPQTable) -> UInt8[Array, "rows bytes"]:
     """The packed codes of all rows, HEIGHT_MULTIPLE at a time.
 
     Those of one turn are spread evenly over the table, so that each device of a mesh has its share and
     works on its own rows alone.
     """
     bits, parts = code_bits(table.spec.centroids), table.spec.parts
-    grid = queries.reshape(HEIGHT_MULTIPLE, -1, table.dim)
+    grid = table.rows["query"][...].reshape(HEIGHT_MULTIPLE, -1, table.dim)
 
     def turn(number: Int32[Array, ""], packed: UInt8[Array, "spread turns bytes"]):
         own = jax.lax.dynamic_index_in_dim(grid, number, axis=1, keepdims=False)
@@ -231,4 +233,5 @@ def _packed(queries: Float[Array, "rows dim"], table: DPQTable) -> UInt8[Array, 
         return jax.lax.dynamic_update_index_in_dim(packed, row, number, axis=1)
 
     empty = jnp.zeros((*grid.shape[:2], packed_bytes(bits, parts)), jnp.uint8)
-    return jax.lax.fori_loop(0, grid.shape[1], turn, empty).reshape(len(queries), -1)
+    packed = jax.lax.fori_loop(0, grid.shape[1], turn, empty)
+    return packed.reshape(-1, packed.shape[-1])

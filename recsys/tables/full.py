@@ -4,7 +4,7 @@ measured against.
 
 import dataclasses
 import itertools
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import jax.numpy as jnp
 from flax import nnx
@@ -27,11 +27,11 @@ class Full(Method):
     initial: float = 0.05  # rows start uniform in [-initial, initial]
 
     def build(self, dim: int, fields: tuple[Field, ...], *, rngs: nnx.Rngs) -> "FullTable":
-        rows = sum(field.size for field in fields)
+        rows = regions(fields).rows
         return FullTable(dim, fields, {"weight": uniform_rows(rows, dim, self.initial, rngs)})
 
     def table_bytes(self, dim: int, fields: tuple[Field, ...]) -> int:
-        return 4 * dim * sum(field.size for field in fields)
+        return 4 * dim * regions(fields).rows
 
 
 class FullTable(EmbeddingTable):
@@ -44,13 +44,25 @@ class FullTable(EmbeddingTable):
         return rows["weight"]
 
 
+class Regions(NamedTuple):
+    """Where each field's values lie when every value has a row of its own."""
+
+    starts: tuple[int, ...]  # first row of each field; the same for fields of one key space
+    rows: int  # of all together
+
+
+def regions(fields: tuple[Field, ...]) -> Regions:
+    """The fields' values one after another, once for each key space."""
+    sizes = {field.salt: field.size for field in fields}  # one salt is one key space
+    starts = dict(zip(sizes, itertools.accumulate(sizes.values(), initial=0), strict=False))
+    return Regions(tuple(starts[field.salt] for field in fields), sum(sizes.values()))
+
+
 def ranked(key: Keys, fields: tuple[Field, ...]) -> Int32[Array, "batch places"]:
-    """The row of each key where each field has a row for every value, field after field.
+    """The row of each key where each value has its own.
 
     A rank beyond the field's vocabulary reads its last row, the unknown value, never another
     field's.
     """
-    sizes = [field.size for field in fields]
-    starts = [0, *itertools.accumulate(sizes)][:-1]
-    rank = jnp.minimum(key.low, key.of_place([size - 1 for size in sizes], "uint32"))
-    return rank.astype(jnp.int32) + key.of_place(starts, "int32")
+    rank = jnp.minimum(key.low, key.of_place([field.size - 1 for field in fields], "uint32"))
+    return rank.astype(jnp.int32) + key.of_place(regions(fields).starts, "int32")

@@ -5,6 +5,7 @@ Unified Embedding.
 import dataclasses
 from typing import ClassVar
 
+import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float, Int32
 
@@ -60,4 +61,4 @@ class HashTable(EmbeddingTable):
 def hashed(key: Keys, fields: tuple[Field, ...], rows: int) -> Int32[Array, "batch places"]:
     """The row of each key under its field's salt."""
     salts = key.of_place([field.salt for field in fields], "uint32")
-    return bucket(key.high, key.low, salts, rows)
+    return jnp.asarray(bucket(key.high, key.low, salts, rows))

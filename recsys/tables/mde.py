@@ -164,8 +164,8 @@ def _signs(width: int, dim: int, rng: PRNGKeyArray) -> Float[Array, "width dim"]
     """A matrix that starts each coordinate of a vector as one of the narrow row, with a random sign.
 
     So a vector starts uniform in [-initial, initial] at every width, as Full's do. A matrix of random
-    numbers would make it a sum, wider or narrower by chance and by width; Xavier's bounds, which the authors
-    use, shrink with the height of the table, to 5e-4 at ten million rows, and then hardly move.
+    numbers would make it a sum, larger or smaller by width and by chance; and Xavier's bounds, which the
+    authors use, shrink with the height of the table.
     """
     copies = jnp.asarray(np.arange(dim)[None] % width == np.arange(width)[:, None], jnp.float32)
     return copies * jax.random.rademacher(rng, (1, dim), jnp.float32)

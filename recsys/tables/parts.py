@@ -38,6 +38,6 @@ def round_stochastic(
 
 def row_dial(method: Method, fields: tuple[Field, ...]) -> Dial:
     """The dial of a method with a free number of `rows`: from one up to one a value."""
-    known = [field.values for field in fields]
-    most = OUT - 1 if None in known else min(OUT - 1, sum(known))
+    known = [field.values for field in fields if field.values is not None]
+    most = OUT - 1 if len(known) < len(fields) else min(OUT - 1, sum(known))
     return Dial(settings=most, make=lambda n: dataclasses.replace(method, rows=n + 1))

@@ -25,12 +25,13 @@ from recsys.features.batch import Batch
 from recsys.features.hashing import salt, uniform
 from recsys.optim.touched import Reads, find_repeats, keep_finite, move, sum_repeats, trained
 from recsys.parallel.exchange import Exchange
+from recsys.pytree import pytree
 from recsys.tables.base import Context, Keys, Noise, Row, Rows, addresses
 from recsys.training.recipe import Recipe
 
 
 @no_type_check  # at run time: JAX also fills it with shapes and shardings
-@jax.tree_util.register_dataclass
+@pytree
 @dataclasses.dataclass(frozen=True)
 class State:
     """All that training changes."""
@@ -76,9 +77,7 @@ def read_rows(
 def train_step(
     state: State, batch: Batch, *, graph: nnx.GraphDef, recipe: Recipe, exchange: Exchange
 ) -> tuple[State, Report]:
-    """One step on one batch; compile it with `graph`, `recipe` and `exchange` bound and `state`
-    donated.
-    """
+    """One step on one batch; compile it with all but `state` and `batch` bound, and donate `state`."""
     model = nnx.merge(graph, state.rows, state.params, state.rest)
     tables = model.embed.tables
     context = Context(step=state.step, seed=state.seed, train=True)
@@ -93,42 +92,24 @@ def train_step(
         penalties = [tables[n].penalty(rows[n], key, context) for n, key in keys.items()]
         return model.loss(model.embed.split(vectors, keys), batch, context) + sum(penalties)
 
-    slots = {name: dict(own) for name, own in state.slots.items()}
-    latest = {
-        name: {a: r.reshape(-1, r.shape[-1]) for a, r in own.items()} for name, own in rows.items()
-    }
-    for number in range(max(len(table.passes) for table in tables.values())):
-        loss, (dense, grads) = jax.value_and_grad(loss_of, argnums=(0, 1))(state.params, rows)
-        names = {
-            t: [a for a in trained(table, number) if a in grads[t]] for t, table in tables.items()
-        }
-        sums = {
-            t: sum_repeats({a: grads[t][a] for a in own}, reads[t], way=recipe.way)
-            for t, own in names.items()
-        }
-        norm = global_norm(dense, sums)
-        if number == 0:
-            report = Report(loss, norm, jnp.isfinite(loss) & jnp.isfinite(norm))
-            first_dense, first_grads = dense, grads
-            reads = {name: keep_finite(read, report.is_finite) for name, read in reads.items()}
-        clip = recipe.clip(norm)
-        for t, own in names.items():
-            for a in own:
-                latest[t][a], slots[t][a] = recipe.rows.update(
-                    latest[t][a],
-                    sums[t][a] * clip,
-                    slots[t][a],
-                    at=reads[t][a].rows,
-                    rate=jnp.float32(tables[t].rate(a)) * recipe.rate(state.step),
-                    step=state.step + 1,
-                    exchange=exchange,
-                )
-                # The next pass sees the rows as this one left them, at every place that read them.
-                rows[t][a] = latest[t][a][reads[t][a].first].reshape(rows[t][a].shape)
+    gradients = jax.value_and_grad(loss_of, argnums=(0, 1))
+    loss, (dense, grads) = gradients(state.params, rows)
+    sums = _sum(tables, grads, reads, recipe, number=0)
+    norm = global_norm(dense, sums)
+    report = Report(loss, norm, jnp.isfinite(loss) & jnp.isfinite(norm))
+    reads = {name: keep_finite(read, report.is_finite) for name, read in reads.items()}
+
+    latest, slots = _update(tables, flat(rows), sums, state, reads, recipe, exchange, norm)
+    for number in range(1, max(len(table.passes) for table in tables.values())):
+        # A later pass sees the rows as the one before left them, wherever they are read.
+        _, (_, later) = gradients(state.params, spread(latest, reads, rows))
+        sums = _sum(tables, later, reads, recipe, number=number)
+        after = dataclasses.replace(state, slots=slots)
+        latest, slots = _update(tables, latest, sums, after, reads, recipe, exchange, norm)
 
     _write(tables, latest, reads, context, exchange)
-    _observe(tables, keys, first_grads, slots, context, report.is_finite, exchange)
-    params, opt, average = _update_dense(state, first_dense, recipe, report)
+    _observe(tables, keys, grads, slots, context, report.is_finite, exchange)
+    params, opt, average = _update_dense(state, dense, recipe, report)
     _, rows_state, _, rest = take_apart(model)
     state = State(
         rows=rows_state,
@@ -142,6 +123,63 @@ def train_step(
         seed=state.seed,
     )
     return state, report
+
+
+def flat(rows: dict[str, Rows]) -> dict[str, Rows]:
+    """Rows at their places, one after another: (batch, reads, width) -> (places, width)."""
+    return {t: {a: r.reshape(-1, r.shape[-1]) for a, r in own.items()} for t, own in rows.items()}
+
+
+def spread(
+    latest: dict[str, Rows], reads: dict[str, dict[str, Reads]], like: dict[str, Rows]
+) -> dict[str, Rows]:
+    """Updated rows, which stand at the place that speaks for them, at every place again."""
+    return {
+        t: {a: latest[t][a][reads[t][a].first].reshape(r.shape) for a, r in own.items()}
+        for t, own in like.items()
+    }
+
+
+def _sum(
+    tables: Any,
+    grads: dict[str, Rows],
+    reads: dict[str, dict[str, Reads]],
+    recipe: Recipe,
+    *,
+    number: int,
+) -> dict[str, Rows]:
+    """The summed gradients of the arrays that pass `number` trains."""
+    return {
+        t: sum_repeats({a: grads[t][a] for a in trained(table, number)}, reads[t], way=recipe.way)
+        for t, table in tables.items()
+    }
+
+
+def _update(
+    tables: Any,
+    latest: dict[str, Rows],
+    sums: dict[str, Rows],
+    state: State,
+    reads: dict[str, dict[str, Reads]],
+    recipe: Recipe,
+    exchange: Exchange,
+    norm: Float[Array, ""],
+) -> tuple[dict[str, Rows], dict[str, dict[str, dict[str, Array]]]]:
+    """The rows that have a gradient after one update, the others as they were; and the slots."""
+    latest = {t: dict(own) for t, own in latest.items()}
+    slots = {t: dict(own) for t, own in state.slots.items()}
+    for t, own in sums.items():
+        for a, grad in own.items():
+            latest[t][a], slots[t][a] = recipe.rows.update(
+                latest[t][a],
+                grad * recipe.clip(norm),
+                slots[t][a],
+                at=reads[t][a].rows,
+                rate=jnp.float32(tables[t].rate(a)) * recipe.rate(state.step),
+                step=state.step + 1,
+                exchange=exchange,
+            )
+    return latest, slots
 
 
 def _write(
@@ -204,9 +242,7 @@ def global_norm(dense: Any, sums: dict[str, Rows]) -> Float[Array, ""]:
 def row_noise(
     table: str, at: dict[str, Int32[Array, " places"]], rows: Rows, context: Context
 ) -> Noise:
-    """Uniform noise that belongs to (seed, step, array, row, column): the same on any mesh, in
-    any order.
-    """
+    """Uniform noise that belongs to (seed, step, array, row, column), so the same on any mesh."""
 
     def noise(array: str) -> Float[Array, "places width"]:
         width = rows[array].shape[-1]
@@ -217,6 +253,7 @@ def row_noise(
             ^ jnp.uint32(salt(table, array))
             ^ context.step.astype(jnp.uint32) * jnp.uint32(0x9E3779B9)
         )
-        return uniform(*jnp.broadcast_arrays(row, column), moment)
+        rows_of, columns_of = jnp.broadcast_arrays(row, column)
+        return uniform(rows_of, columns_of, moment)
 
     return noise

@@ -4,12 +4,14 @@ Each builds over the features of `tests.toy.SCHEMA` (vocabularies of 40 to 90 va
 is small enough that its mechanism has work to do there.
 """
 
-from recsys.tables import ALPT, INT8, Full, Hash
+from recsys.tables import ALPT, DPQ, INT8, MDE, Full, Hash
 from recsys.tables.method import Method
 
 EXAMPLES: dict[str, Method] = {
     "alpt": ALPT(of=Hash(rows=120)),
+    "dpq": DPQ(parts=4, centroids=16),
     "full": Full(),
     "hash": Hash(rows=120),
     "int8": INT8(),
+    "mde": MDE(alpha=1.0, base=4.0),
 }

@@ -55,7 +55,9 @@ def centroids_of(
     """The centroid of each part, side by side."""
     *rows, parts = codes.shape
     _, centroids, width = codebook.shape
-    start = np.arange(0, parts * centroids, centroids, np.int32).reshape((1,) * len(rows) + (parts,))
+    start = np.arange(0, parts * centroids, centroids, np.int32).reshape(
+        (1,) * len(rows) + (parts,)
+    )
     flat = codebook.reshape(parts * centroids, width)
     found = flat.at[codes.astype(jnp.int32) + start].get(mode="promise_in_bounds")
     return found.reshape(*rows, parts * width)
