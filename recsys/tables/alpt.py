@@ -64,11 +64,11 @@ class ALPTTable(StoredAs):
 
     def load(self, rows: Rows) -> Rows:
         scales = self._scales(rows)
-        return scales | {n: from_codes(rows[n], scales[n + SCALE]) for n in self.inner.heights}
+        return scales | {n: from_codes(rows[n], scales[n + SCALE]) for n in self.held(rows)}
 
     def store(self, rows: Rows, noise: Noise) -> Rows:
         scales = self._scales(rows)
-        codes = {n: to_codes(rows[n], scales[n + SCALE], noise(n)) for n in self.inner.heights}
+        codes = {n: to_codes(rows[n], scales[n + SCALE], noise(n)) for n in self.held(rows)}
         return codes | scales
 
     def inner_rows(self, rows: Rows, key: Keys, context: Context) -> Rows:
@@ -80,7 +80,7 @@ class ALPTTable(StoredAs):
 
     def _scales(self, rows: Rows) -> Rows:
         """The scales of rows; one that was cleared, or driven out of range, starts over."""
-        scales = {name + SCALE: rows[name + SCALE] for name in self.inner.heights}
+        scales = {name + SCALE: rows[name + SCALE] for name in self.held(rows)}
         return {
             name: jnp.where((scale > 0) & (scale < jnp.inf), scale, self.initial)
             for name, scale in scales.items()

@@ -46,11 +46,11 @@ class INT8Table(StoredAs):
         scales = {
             name + SCALE: rows[name + SCALE].astype(jnp.float32) for name in self.inner.heights
         }
-        return scales | {n: from_codes(rows[n], scales[n + SCALE]) for n in self.inner.heights}
+        return scales | {n: from_codes(rows[n], scales[n + SCALE]) for n in self.held(rows)}
 
     def store(self, rows: Rows, noise: Noise) -> Rows:
-        scales = {n + SCALE: fitted_scale(rows[n], rows[n + SCALE]) for n in self.inner.heights}
-        codes = {n: to_codes(rows[n], scales[n + SCALE], noise(n)) for n in self.inner.heights}
+        scales = {n + SCALE: fitted_scale(rows[n], rows[n + SCALE]) for n in self.held(rows)}
+        codes = {n: to_codes(rows[n], scales[n + SCALE], noise(n)) for n in self.held(rows)}
         return codes | {name: scale.astype(jnp.bfloat16) for name, scale in scales.items()}
 
 

@@ -87,9 +87,13 @@ class StoredAs(EmbeddingTable):
         """The arrays that hold the inner table's array `name`."""
         return (name, *(name + suffix for suffix in self.suffixes))
 
+    def held(self, rows: Rows) -> list[str]:
+        """Which of the inner table's arrays are among the rows."""
+        return [name for name in self.inner.heights if name in rows]
+
     def inner_rows(self, rows: Rows, key: Keys, context: Context) -> Rows:
         """Loaded rows as the inner table knows them; differentiable."""
-        return {name: rows[name] for name in self.inner.heights if name in rows}
+        return {name: rows[name] for name in self.held(rows)}
 
     def rate(self, array: str) -> float:
         return self.inner.rate(array)
@@ -105,7 +109,7 @@ class StoredAs(EmbeddingTable):
         return self.inner.penalty(self.inner_rows(rows, key, context), key, context)
 
     def observe(self, key: Keys, grads: Rows, context: Context) -> dict[str, Moves]:
-        own = {name: grads[name] for name in self.inner.heights if name in grads}
+        own = {name: grads[name] for name in self.held(grads)}
         return self._moved(self.inner.observe(key, own, context))
 
     def maintain(self, context: Context) -> dict[str, Moves]:

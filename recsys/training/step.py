@@ -77,7 +77,7 @@ def read_rows(
 def train_step(
     state: State, batch: Batch, *, graph: nnx.GraphDef, recipe: Recipe, exchange: Exchange
 ) -> tuple[State, Report]:
-    """One step on one batch; compile it with all but `state` and `batch` bound, and donate `state`."""
+    """One step on one batch; compile it with the keywords bound, and donate `state`."""
     model = nnx.merge(graph, state.rows, state.params, state.rest)
     tables = model.embed.tables
     context = Context(step=state.step, seed=state.seed, train=True)
@@ -254,6 +254,6 @@ def row_noise(
             ^ context.step.astype(jnp.uint32) * jnp.uint32(0x9E3779B9)
         )
         rows_of, columns_of = jnp.broadcast_arrays(row, column)
-        return uniform(rows_of, columns_of, moment)
+        return jnp.asarray(uniform(rows_of, columns_of, moment))
 
     return noise

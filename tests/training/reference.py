@@ -76,7 +76,7 @@ class Reference:
             dense, whole, at_places = grad_of(state.params, exact, nudge)
             names = {t: trained(table, number) for t, table in tables.items()}
             chosen = {t: {a: whole[t][a] for a in own} for t, own in names.items()}
-            norm = optax.global_norm((dense, chosen))
+            norm = optax.tree.norm((dense, chosen))
             first = first or (dense, at_places, norm)
             clip = recipe.clip(norm)
             for t, own in names.items():
