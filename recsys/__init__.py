@@ -1,1 +1,36 @@
 """recsys: feature embeddings for recommenders, in JAX and Flax."""
+
+from recsys.embedding import Embedding, Group, Grouped, PerFeature, Unified
+from recsys.features import Batch, Feature, Schema, Shuffled
+from recsys.models import DCN
+from recsys.optim import Adam, LazyAdam, RowTraining, RowwiseAdagrad
+from recsys.parallel.mesh import make_mesh
+from recsys.tables import ALPT, CAFE, DPQ, INT8, MDE, Full, Hash
+from recsys.training import Learner, Recipe
+
+__all__ = [
+    "ALPT",
+    "CAFE",
+    "DCN",
+    "DPQ",
+    "INT8",
+    "MDE",
+    "Adam",
+    "Batch",
+    "Embedding",
+    "Feature",
+    "Full",
+    "Group",
+    "Grouped",
+    "Hash",
+    "LazyAdam",
+    "Learner",
+    "PerFeature",
+    "Recipe",
+    "RowTraining",
+    "RowwiseAdagrad",
+    "Schema",
+    "Shuffled",
+    "Unified",
+    "make_mesh",
+]

@@ -1,5 +1,6 @@
 """Strict JAX for every test: eight virtual CPU devices, and no silent broadcasting of ranks."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -7,6 +8,9 @@ import jax
 import pytest
 from jax.sharding import AxisType, Mesh
 
+# XLA's CPU collectives block threads of a pool that has one for each core, unless this says more;
+# with fewer threads than devices they wait for each other for ever. Read when JAX starts its CPU.
+os.environ.setdefault("NPROC", "16")
 jax.config.update("jax_platforms", "cpu")
 jax.config.update("jax_num_cpu_devices", 8)
 jax.config.update("jax_numpy_rank_promotion", "raise")

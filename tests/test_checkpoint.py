@@ -1,4 +1,4 @@
-"""Checkpoints: the same bytes on any devices, never half of one, one sentence for whatever is wrong."""
+"""Checkpoints: the same bytes on any devices, never half of one, one sentence for every mishap."""
 
 import dataclasses
 import json
@@ -181,7 +181,7 @@ def test_an_edited_description_is_found(saved, mesh1, name):
 def test_half_a_manifest_is_found(saved, mesh1):
     file = saved / "step-00000005" / "manifest.json"
     os.truncate(file, file.stat().st_size // 2)
-    with pytest.raises(ValueError, match="manifest.json should be a manifest and was truncated"):
+    with pytest.raises(ValueError, match=r"manifest\.json should be a manifest and was truncated"):
         restore(saved, shapes(mesh1))
 
 

@@ -2,9 +2,9 @@
 
 import concurrent.futures
 import shutil
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 from orbax.checkpoint import v1 as ocp
 
@@ -81,7 +81,7 @@ class Saver:
             writing = ocp.save_async(str(partial / ARRAYS), stored)
         shapes = {name: shape_of(array) for name, array in arrays.items()}
         self._pending = self._worker.submit(
-            self._finish, writing, final, step=step, shapes=shapes, keep={step, *also_keep}
+            self._finish, writing.result, final, step=step, shapes=shapes, keep={step, *also_keep}
         )
         if not is_small:
             self.wait()
@@ -99,7 +99,7 @@ class Saver:
         finally:
             self._worker.shutdown()
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "Saver":
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -107,7 +107,7 @@ class Saver:
 
     def _finish(
         self,
-        writing: ocp.AsyncResponse[None],
+        wait: Callable[[], None],
         final: Path,
         *,
         step: int,
@@ -115,7 +115,7 @@ class Saver:
         keep: set[int],
     ) -> None:
         """Waits for the arrays, seals the folder, gives it its name, deletes old ones."""
-        writing.result()
+        wait()
         manifest.write(_partial(final), step=step, arrays=shapes)
         _partial(final).rename(final)
         manifest.sync(self.directory)

@@ -116,8 +116,12 @@ class PerFeature:
         for _ in range(64):
             rate = (low + high) / 2
             low, high = (rate, high) if sum(shares(rate)) <= budget_bytes else (low, rate)
-        fitted = [p.within(share).method for p, share in zip(plans, shares(low), strict=True)]
-        return dataclasses.replace(self, fitted=tuple(fitted))
+        fitted = [p.within(share) for p, share in zip(plans, shares(low), strict=True)]
+        left = budget_bytes - sum(p.table_bytes for p in fitted)
+        for number, p in enumerate(fitted):  # what rounding left over, to the last whole setting
+            fitted[number] = p.within(p.table_bytes + left)
+            left -= fitted[number].table_bytes - p.table_bytes
+        return dataclasses.replace(self, fitted=tuple(p.method for p in fitted))
 
 
 @spec

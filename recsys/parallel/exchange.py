@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import jax
 import jax.numpy as jnp
 from jax.sharding import Mesh
-from jaxtyping import Array, Int, Int32
+from jaxtyping import Array, Int, Int32, Shaped
 
 from recsys.parallel.mesh import split, whole
 from recsys.tables.base import Rows
@@ -39,8 +39,6 @@ class Exchange:
         )
         return stored.at[distinct].set(values, mode="drop", unique_indices=True)
 
-    def everywhere(self, ids: Int32[Array, " places"]) -> Int32[Array, " places"]:
-        """The ids of the whole batch on every device: a few bytes a place, so that all agree on
-        repeats.
-        """
-        return jax.lax.with_sharding_constraint(ids, whole(self.mesh))
+    def everywhere(self, array: Shaped[Array, "places *rest"]) -> Shaped[Array, "places *rest"]:
+        """Something of the whole batch on every device: a few bytes a place, so that all agree."""
+        return jax.lax.with_sharding_constraint(array, whole(self.mesh))

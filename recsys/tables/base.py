@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
-from jaxtyping import Array, Bool, Float, Int, Int32, PRNGKeyArray, UInt32
+from jaxtyping import Array, Bool, Float, Int, Int32, Integer, PRNGKeyArray, UInt32
 
 from recsys.pytree import pytree, static
 
@@ -101,6 +101,11 @@ class Keys:
         return Keys(self.high[:, cut], self.low[:, cut], self.valid[:, cut], (here,))
 
 
+def as_it_is(array: Array) -> Array:
+    """The array: all there is to do where there is one device."""
+    return array
+
+
 @pytree
 @dataclasses.dataclass(frozen=True)
 class Context:
@@ -111,6 +116,8 @@ class Context:
     step: Int32[Array, ""]
     seed: UInt32[Array, ""]
     train: bool = static()
+    everywhere: Callable[[Array], Array] = static(default=as_it_is)
+    # puts a small array of the batch on every device, before it meets state that is on every device
 
     @property
     def rng(self) -> PRNGKeyArray:
@@ -227,22 +234,26 @@ class EmbeddingTable(nnx.Module):
 
 
 def addresses(table: EmbeddingTable, key: Keys) -> dict[str, Int32[Array, "batch _"]]:
-    """The rows that a key reads, worked out once.
+    """The rows that a key reads, worked out once."""
+    found = table.address(key)
+    once = {id(rows): settled(rows) for rows in found.values()}
+    return {name: once[id(rows)] for name, rows in found.items()}
 
-    XLA on a CPU fuses the hash into every loop that reads an address, and hashes again for each
-    entry of a row (optimization barriers are gone by then); a conditional is where fusion stops.
+
+def settled(integers: Integer[Array, "..."]) -> Integer[Array, "..."]:
+    """The same integers, worked out once.
+
+    XLA on a CPU fuses a hash into every loop that reads it, and hashes again for each entry of a
+    row (optimization barriers are gone by then); a conditional is where fusion stops.
     """
+    most = integers.dtype.type(np.iinfo(integers.dtype).max)  # of addresses, OUT
 
-    def settle(rows: Int32[Array, "batch _"]) -> Int32[Array, "batch _"]:
-        return jax.lax.platform_dependent(
-            rows,
-            cpu=lambda r: jax.lax.cond(jnp.any(r != OUT), lambda: r, lambda: jnp.full_like(r, OUT)),
-            default=lambda r: r,
+    def as_they_are(array: Integer[Array, "..."]) -> Integer[Array, "..."]:
+        return jax.lax.cond(
+            jnp.any(array != most), lambda: array, lambda: jnp.full_like(array, most)
         )
 
-    found = table.address(key)
-    settled = {id(rows): settle(rows) for rows in found.values()}
-    return {name: settled[id(rows)] for name, rows in found.items()}
+    return jax.lax.platform_dependent(integers, cpu=as_they_are, default=lambda array: array)
 
 
 def read(stored: Rows, address: Mapping[str, Int[Array, "..."]]) -> Rows:

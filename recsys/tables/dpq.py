@@ -18,7 +18,7 @@ from recsys.tables.packing import pack, packed_bytes
 from recsys.tables.parts import row_dial
 
 BITS = range(1, 9)  # of a code: more than 256 centroids would not fit a byte
-VARIANCE = 1e-12  # added to that of an SX query's scores, which an empty row has none of
+SMALLEST = 1e-12  # added to a squared length before dividing by it: an empty row has none
 
 
 @spec
@@ -32,9 +32,10 @@ class DPQ(Method):
     "sx" takes the centroid whose key has the largest product with the query, reads its value, and hands the
     gradient on as a softmax over all centroids would.
 
-    The authors normalise the scores over the batch (BatchNorm without scale and offset), so that the code of
-    a row depends on running statistics. Here "vq" takes distances as they are, and "sx" standardises each
-    query's scores over the centroids, which never changes the code. Their code leaves the commitment at 0.
+    The authors normalise each centroid's scores over the batch (BatchNorm without scale and offset), so
+    that none wins every row, or none; a code then depends on running statistics. Here it depends on the row
+    alone: "vq" takes distances as they are, and "sx" gives every key the same length and every query's
+    scores the same scale.
     """
 
     category: ClassVar[Category] = "quantization"
@@ -186,12 +187,12 @@ class DPQTable(EmbeddingTable):
         of all scores.
         """
         *rows, dim = query.shape
-        keys = jax.lax.stop_gradient((self.codebook if self.keys is None else self.keys)[...])
+        keys = self.codebook[...] if self.keys is None else _unit(self.keys[...])
         parts, _, width = keys.shape
         cut = jax.lax.stop_gradient(query).reshape(-1, parts, width)
         scores = jnp.float32(0)
         for entry in range(width):
-            own, theirs = cut[:, :, None, entry], keys[None, :, :, entry]
+            own, theirs = cut[:, :, None, entry], jax.lax.stop_gradient(keys)[None, :, :, entry]
             scores += own * theirs if self.keys is not None else -((own - theirs) ** 2)
         return jnp.argmax(scores, axis=-1).astype(jnp.uint8).reshape(*rows, parts)
 
@@ -205,11 +206,15 @@ class DPQTable(EmbeddingTable):
         values = jax.lax.stop_gradient(self.codebook[...])
         parts, _, width = values.shape
         cut = query.reshape(*query.shape[:2], parts, width)
-        scores = jnp.einsum("bpsw,scw->bpsc", cut, self.keys[...])
-        scores -= jnp.mean(scores, axis=-1, keepdims=True)
-        scores *= jax.lax.rsqrt(jnp.mean(scores**2, axis=-1, keepdims=True) + VARIANCE)
+        scores = jnp.einsum("bpsw,scw->bpsc", cut, _unit(self.keys[...]))
+        scores *= jax.lax.rsqrt(jnp.mean(scores**2, axis=-1, keepdims=True) + SMALLEST)
         weights = jax.nn.softmax(scores / self.spec.temperature, axis=-1)
         return jnp.einsum("bpsc,scw->bpsw", weights, values).reshape(query.shape)
+
+
+def _unit(keys: Float[Array, "parts centroids width"]) -> Float[Array, "parts centroids width"]:
+    """Keys of length 1."""
+    return keys * jax.lax.rsqrt(jnp.sum(keys**2, axis=-1, keepdims=True) + SMALLEST)
 
 
 def _zero(value: Float[Array, "*shape"]) -> Float[Array, "*shape"]:

@@ -16,10 +16,11 @@ from flax import nnx
 from jaxtyping import Array, Bool, Float, Int32, UInt32
 
 from recsys.features.hashing import bucket, philox, salt
-from recsys.tables.base import OUT, Field, Keys
+from recsys.tables.base import OUT, Field, Keys, settled
 
 EMPTY = 0  # the tag of a free slot; no value has it
-SPREAD = 4  # scratch entries per place: two values of a batch share one rarely
+SPREAD = 4  # scratch entries a place: two values of a batch share one rarely
+RARE = 8  # one place in so many may be of a value that becomes hot
 
 
 class SketchArray(nnx.Variable):
@@ -68,11 +69,12 @@ def fresh(buckets: int, ways: int, candidates: int) -> Sketch:
 
 def named(key: Keys, fields: tuple[Field, ...], buckets: int) -> Names:
     """The names of a batch's keys; the same value has another name in each field."""
-    salts = key.of_place([salt("bucket", field.salt) for field in fields], "uint32")
+    bucket_salts = key.of_place([salt("bucket", field.salt) for field in fields], "uint32")
     tag_salts = key.of_place([salt("tag", field.salt) for field in fields], "uint32")
-    tag = philox(key.high, key.low, tag_salts).low
+    in_bucket = jnp.asarray(bucket(key.high, key.low, bucket_salts, buckets))
+    tag = jnp.asarray(philox(key.high, key.low, tag_salts).low)
     tag = jnp.where(tag == EMPTY, jnp.uint32(1), tag)
-    return Names(bucket(key.high, key.low, salts, buckets).reshape(-1), tag.reshape(-1))
+    return Names(settled(in_bucket.reshape(-1)), settled(tag.reshape(-1)))
 
 
 def importance(
@@ -103,8 +105,8 @@ def record(
     First the values that have slots add to their scores. Then, in each bucket, the best candidate
     that was read may change places with the weakest hot value. At last the heaviest value without
     a slot becomes a candidate; it cannot be hot before it is met again, since the score that it
-    takes over is not its own. One of each a bucket and step, among as many buckets as there are
-    places: who comes second tries again when it is next read.
+    takes over is not its own. One of each a bucket and step, and no more than the batch is long:
+    who comes second tries again when it is next read.
     """
     hot, candidate = found(sketch.hot_tags, names), found(sketch.tags, names)
     is_new = (hot < 0) & (candidate < 0) & (weight > 0)
@@ -155,7 +157,8 @@ def _promote(
     buckets, ways = sketch.hot_tags.shape
     score = jnp.where(candidate >= 0, sketch.scores[names.bucket, candidate], 0.0)
     ready = jnp.where(score >= bar.threshold, score, 0.0)
-    place = _best(ready, names.bucket, buckets)
+    # Promotions are few once the hot slots are full: it pays to move few rows at every step.
+    place = _best(ready, names.bucket, most=min(buckets, -(-len(ready) // RARE)))
     bucket, tag, slot, score = (_at(a, place) for a in (*names, candidate, ready))
     weakest, tag_before, score_before = _weakest(sketch.hot_tags, sketch.hot_scores, bucket)
     wins = (place != OUT) & (score > (1 + bar.margin) * score_before)
@@ -178,7 +181,8 @@ def _insert(sketch: Sketch, names: Names, weight: Float[Array, " places"]) -> Sk
     entry = (names.tag & jnp.uint32(size - 1)).astype(jnp.int32)
     # A value read a hundred times outweighs one with a single large gradient.
     heavy = jnp.zeros(size, jnp.float32).at[entry].add(weight)[entry]
-    place = _best(jnp.where(weight > 0, heavy, 0.0), names.bucket, len(sketch.tags))
+    heavy = jnp.where(weight > 0, heavy, 0.0)
+    place = _best(heavy, names.bucket, most=min(len(sketch.tags), places))
     chosen = place[names.bucket % len(place)]
     is_chosen = (_at(names.bucket, chosen) == names.bucket) & (_at(names.tag, chosen) == names.tag)
     own = jnp.zeros_like(weight).at[chosen].add(jnp.where(is_chosen, weight, 0.0), mode="drop")
@@ -191,14 +195,13 @@ def _insert(sketch: Sketch, names: Names, weight: Float[Array, " places"]) -> Sk
 
 
 def _best(
-    priority: Float[Array, " places"], bucket: Int32[Array, " places"], buckets: int
+    priority: Float[Array, " places"], bucket: Int32[Array, " places"], *, most: int
 ) -> Int32[Array, " most"]:
     """The place of highest priority of each bucket, the earliest among equals; OUT: all are 0.
 
-    Where a batch has fewer places than there are buckets, several buckets may share one winner.
+    With fewer winners than buckets, several buckets have one winner between them.
     """
     (places,) = priority.shape
-    most = min(buckets, SPREAD * places)
     cell = bucket % most
     best = jnp.zeros(most, jnp.float32).at[cell].max(priority)
     wins = (priority > 0) & (priority == best[cell])

@@ -6,6 +6,7 @@ Params; its rows are taken away from it when it is wrapped, so that no float cop
 """
 
 import dataclasses
+import functools
 from typing import ClassVar
 
 import jax
@@ -16,6 +17,8 @@ from jaxtyping import Array, Float, Int32
 from recsys.tables.base import Context, EmbeddingTable, Field, Keys, Moves, Noise, Row, Rows
 from recsys.tables.full import Full
 from recsys.tables.method import Category, Dial, Method
+
+FEW = 64  # settings that are cheap to try one by one
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,8 +56,20 @@ class Storage(Method):
         return self.of.table_bytes(dim, fields) - sum(saved)
 
     def dial(self, dim: int, fields: tuple[Field, ...]) -> Dial:
+        """The inner method's settings; a few by what they cost here, many in the inner's order.
+
+        Params keep their floats, so that a setting with more of them and narrower rows may cost
+        more here than the one after it. Dials of many settings count rows of one width.
+        """
         inner = self.of.dial(dim, fields)
-        return Dial(inner.settings, lambda n: dataclasses.replace(self, of=inner.make(n)))
+
+        def make(number: int) -> "Storage":
+            return dataclasses.replace(self, of=inner.make(number))
+
+        if inner.settings > FEW:
+            return Dial(inner.settings, make)
+        specs = sorted(map(make, range(inner.settings)), key=lambda s: s.table_bytes(dim, fields))
+        return Dial(len(specs), specs.__getitem__)
 
 
 class StoredAs(EmbeddingTable):
@@ -155,14 +170,15 @@ class StoredAs(EmbeddingTable):
         return {part: moved for name, moved in moves.items() for part in self.parts(name)}
 
 
-def row_shapes(method: Method, dim: int, fields: tuple[Field, ...]) -> list[tuple[int, ...]]:
+@functools.lru_cache(maxsize=4096)  # a budget is met by asking again and again
+def row_shapes(method: Method, dim: int, fields: tuple[Field, ...]) -> tuple[tuple[int, ...], ...]:
     """Height and width of every array of rows that a method would build, without building it."""
 
     def rows() -> Rows:
         table = method.build(dim, fields, rngs=nnx.Rngs(0))
         return {name: array[: table.heights[name]] for name, array in table.stored().items()}
 
-    return [array.shape for array in jax.eval_shape(rows).values()]
+    return tuple(array.shape for array in jax.eval_shape(rows).values())
 
 
 def _nearest(rows: Rows) -> Noise:

@@ -80,7 +80,7 @@ def train_step(
     """One step on one batch; compile it with the keywords bound, and donate `state`."""
     model = nnx.merge(graph, state.rows, state.params, state.rest)
     tables = model.embed.tables
-    context = Context(step=state.step, seed=state.seed, train=True)
+    context = Context(state.step, state.seed, train=True, everywhere=exchange.everywhere)
     keys, address, rows = read_rows(model, batch, exchange)
     reads = {name: find_repeats(address[name], exchange, way=recipe.way) for name in keys}
 

@@ -18,7 +18,7 @@ def main(directory: str, devices: int) -> None:
     from recsys.parallel.mesh import make_mesh, split
 
     make = jax.jit(
-        lambda: jax.random.normal(jax.random.key(0), (2**21, 64)), out_shardings=split(make_mesh())
+        lambda: jax.lax.iota(jnp.float32, 2**27).reshape(-1, 64), out_shardings=split(make_mesh())
     )
     state = {"weight": make(), "slot": make()}
     small = jax.tree.map(lambda array: jnp.copy(array[:8]), state)
