@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from recsys.embedding import Group, Grouped, PerFeature, Unified
 from recsys.embedding.layout import Plan
+from recsys.tables import Hash
 from tests.tables.examples import EXAMPLES
 from tests.toy import DIM, LAYOUTS, SCHEMA
 
@@ -90,15 +91,15 @@ def test_tables_of_one_feature_each_share_a_budget_to_the_last_setting(method, s
         layout.within(floor - 1, SCHEMA)
 
 
-@EACH
-def test_features_are_compressed_alike(method):
-    layout = LAYOUTS["per_feature"](EXAMPLES[method])
-    plans = layout.plans(SCHEMA)
-    most = {name: bytes_of_settings(plan)[-1] for name, plan in plans.items()}
-    floors = {name: bytes_of_settings(plan)[0] for name, plan in plans.items()}
-    fitted = layout.within(sum(floors.values()) + (sum(most.values()) - sum(floors.values())) // 2, SCHEMA)
-    used = {name: plan.table_bytes for name, plan in fitted.plans(SCHEMA).items()}
-    assert used["item"] >= used["user"] >= used["tags"]
+def test_features_are_compressed_alike():
+    row = 4 * DIM
+    fitted = PerFeature(Hash(), DIM).within(95 * row, SCHEMA)  # half a row for each of 190 values
+    assert [plan.method for plan in fitted.plans(SCHEMA).values()] == [Hash(30), Hash(45), Hash(20)]
+
+
+def test_a_vocabulary_too_small_for_its_share_leaves_the_rest_to_others():
+    fitted = PerFeature(Hash(), DIM).within(10**9, SCHEMA)
+    assert [plan.method for plan in fitted.plans(SCHEMA).values()] == [Hash(60), Hash(90), Hash(40)]
 
 
 @EACH
