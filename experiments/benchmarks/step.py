@@ -16,13 +16,13 @@ import dataclasses
 import gc
 import importlib
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Literal, Protocol
 
 import tyro
 
 from experiments.benchmarks.batches import Batch, Draw, draw
-from experiments.benchmarks.timing import Summary, interleave, ratio, summarise
+from experiments.benchmarks.timing import Summary, interleave, ratio, require_quiet, summarise
 from experiments.results import Record, device, save
 from recsys.parallel.memory import keep_freed_memory
 
@@ -33,6 +33,7 @@ CONTENDERS: dict[Name, tuple[str, str]] = {
     "fbgemm": ("experiments.benchmarks.torch_peers", "FBGEMM"),
     "torch": ("experiments.benchmarks.torch_peers", "TorchEmbedding"),
 }
+HEIGHTS = (1_000_000, 100_000_000, 16)  # rows, rows and width of `--heights`
 Part = Literal["step", "embedding"]
 PARTS: tuple[Part, ...] = ("step", "embedding")
 
@@ -124,7 +125,7 @@ def compare_heights(settings: Step) -> list[Record]:
     One contender at a time, both its heights in turn: two tables of every system at once would
     not fit the memory of a small machine.
     """
-    low, high, dim = 1_000_000, 100_000_000, 16
+    low, high, dim = HEIGHTS
     records = []
     for name in settings.contenders:
         draws: tuple[Draw, ...] = ("zipf", "uniform")
@@ -155,7 +156,7 @@ def compare_heights(settings: Step) -> list[Record]:
     return records
 
 
-def _rotating(run, offset: int, count: int):
+def _rotating(run: Callable[[int], None], offset: int, count: int) -> Callable[[int], None]:
     return lambda i: run(offset + i % count)
 
 
@@ -194,6 +195,8 @@ def _record(
 
 if __name__ == "__main__":
     choice = tyro.cli(Step)
+    if choice.save:
+        require_quiet()
     keep_freed_memory()  # before the first allocation, and for every contender alike
     measured = (compare_heights if choice.heights else compare)(choice)
     if choice.save:

@@ -6,6 +6,7 @@ a comparison is the median over rounds of the ratio within each round.
 
 import dataclasses
 import gc
+import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 
@@ -49,6 +50,23 @@ def interleave(
     finally:
         gc.enable()
     return {name: values[warmup:] for name, values in seconds.items()}
+
+
+def require_quiet(most: float = 1.0) -> None:
+    """Refuses to go on while other processes want the cores.
+
+    OpenMP threads wait for each other, so a busy machine slows PyTorch many times more than XLA:
+    numbers taken there would cripple the peers.
+
+    Raises:
+        RuntimeError: more than `most` processes ran or waited on average over the last minute.
+    """
+    load = os.getloadavg()[0]
+    if load > most:
+        raise RuntimeError(
+            f"A benchmark wants the machine to itself, a load below {most:g}, got {load:.1f}: "
+            "wait for other processes to end, or look without keeping the numbers (--no-save)."
+        )
 
 
 def summarise(values: Sequence[float], *, scale: float = 1.0) -> Summary:

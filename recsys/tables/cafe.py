@@ -59,8 +59,8 @@ class CAFE(Method):
             )
         if not self.ways < self.rows < OUT:
             raise ValueError(
-                f"CAFE needs a shared row and a bucket of ways={self.ways} hot ones, and fewer than "
-                f"{OUT:,} rows, got rows={self.rows:,}. For a budget in bytes use "
+                f"CAFE needs a shared row and a bucket of ways={self.ways} hot ones, and fewer "
+                f"than {OUT:,} rows, got rows={self.rows:,}. For a budget in bytes use "
                 "CAFE().within(budget_bytes, dim, fields)."
             )
         if not (0 < self.share < 1 and 0 < self.decay <= 1):

@@ -1,4 +1,4 @@
-"""DPQ: a vector is a short list of codes into a small codebook, and training learns both, end to end."""
+"""DPQ: a row is a few short codes into a small codebook, and training learns both, end to end."""
 
 import dataclasses
 from typing import ClassVar, Literal
@@ -26,16 +26,16 @@ SMALLEST = 1e-12  # added to a squared length before dividing by it: an empty ro
 class DPQ(Method):
     """Differentiable product quantization (Chen, Li and Sun, ICML 2020).
 
-    While it trains, every row of `of` is a float query. Cut into parts, each part is replaced by a centroid
-    of the codebook, and only the numbers of the centroids are served. "vq" takes the nearest centroid,
-    hands the vector's gradient straight to the query, and draws centroid and query together by a penalty.
-    "sx" takes the centroid whose key has the largest product with the query, reads its value, and hands the
-    gradient on as a softmax over all centroids would.
+    While it trains, every row of `of` is a float query. Cut into parts, each part is replaced by a
+    centroid of the codebook, and only the numbers of the centroids are served. "vq" takes the
+    nearest centroid, hands the vector's gradient straight to the query, and draws centroid and
+    query together by a penalty. "sx" takes the centroid whose key has the largest product with the
+    query, reads its value, and hands the gradient on as a softmax over all centroids would.
 
-    The authors normalise each centroid's scores over the batch (BatchNorm without scale and offset), so
-    that none wins every row, or none; a code then depends on running statistics. Here it depends on the row
-    alone: "vq" takes distances as they are, and "sx" gives every key the same length and every query's
-    scores the same scale.
+    The authors normalise each centroid's scores over the batch (BatchNorm without scale and
+    offset), so that none wins every row, or none; a code then depends on running statistics. Here
+    it depends on the row alone: "vq" takes distances as they are, and "sx" gives every key the same
+    length and every query's scores the same scale.
     """
 
     category: ClassVar[Category] = "quantization"
@@ -45,15 +45,13 @@ class DPQ(Method):
     parts: int = 4  # codes of a row; divides dim
     centroids: int = 256  # of each part: a power of two in [2, 256]
     mode: Literal["vq", "sx"] = "vq"
-    commitment: float = (
-        0.25  # weight of drawing queries to centroids (van den Oord et al., 2017); vq
-    )
-    temperature: float = 1.0  # > 0, of the softmax; sx
+    commitment: float = 0.25  # at least 0: how much queries are drawn to centroids; vq
+    temperature: float = 1.0  # above 0: of the softmax; sx
 
     def __post_init__(self):
         if not isinstance(self.of, Full | Hash):
             raise ValueError(
-                f"DPQ quantises vectors that are stored as they are, got of={type(self.of).__name__}, "
+                f"DPQ quantises vectors that are stored as they are, got {type(self.of).__name__}, "
                 "which computes them: use of=Full() or of=Hash()."
             )
         if self.centroids not in [2**bits for bits in BITS]:
@@ -85,10 +83,10 @@ class DPQ(Method):
         return self._bytes(dim, rows=self._rows(dim, fields))
 
     def dial(self, dim: int, fields: tuple[Field, ...]) -> Dial:
-        """Over Hash, the rows, with parts and centroids as they are. Over Full, parts and centroids.
+        """Over Hash, the rows, parts and centroids as they are; over Full, parts and centroids.
 
-        Of those, a setting counts only if no smaller one says as much about a row: more bits, or as many
-        from larger codebooks. No codebook has more centroids than there are rows.
+        Of those, a setting counts only if it says more about a row than every smaller one: in more
+        bits, or in as many from larger codebooks. None has more centroids than there are rows.
         """
         if isinstance(self.of, Hash):
             inner, first = row_dial(self.of, fields), self.centroids - 1
@@ -97,18 +95,22 @@ class DPQ(Method):
                 make=lambda n: dataclasses.replace(self, of=inner.make(first + n)),
             )
         rows = self._rows(dim, fields)
-        specs = [
+        settings = [
             dataclasses.replace(self, parts=parts, centroids=2**bits)
             for parts in range(1, dim + 1)
             for bits in BITS
             if dim % parts == 0 and 2**bits <= max(2, rows)
         ]
-        said = {spec: (spec.parts * code_bits(spec.centroids), spec.centroids) for spec in specs}
         ordered: list[DPQ] = []
-        for spec in sorted(specs, key=lambda s: (s._bytes(dim, rows=rows), -said[s][0])):
-            if not ordered or said[spec] > said[ordered[-1]]:
-                ordered.append(spec)
+        for setting in sorted(settings, key=lambda s: (s._bytes(dim, rows=rows), -s._says[0])):
+            if not ordered or setting._says > ordered[-1]._says:
+                ordered.append(setting)
         return Dial(settings=len(ordered), make=ordered.__getitem__)
+
+    @property
+    def _says(self) -> tuple[int, int]:
+        """How much the codes of a row say: their bits, and how finely these choose."""
+        return self.parts * code_bits(self.centroids), self.centroids
 
     def _rows(self, dim: int, fields: tuple[Field, ...]) -> int:
         return self.of.table_bytes(dim, fields) // (4 * dim)
@@ -126,8 +128,9 @@ class DPQ(Method):
             )
         if rows is not None and self.centroids > max(2, rows):
             raise ValueError(
-                f"DPQ with {self.centroids} centroids is larger than the {rows} rows it quantises: "
-                f"use at most {max(2, 2 ** (rows.bit_length() - 1))}, or several features in one table."
+                f"DPQ wants no more centroids than rows, got centroids={self.centroids} for "
+                f"{rows} rows: use at most {max(2, 2 ** (rows.bit_length() - 1))}, or put several "
+                "features into one table."
             )
 
 
@@ -166,8 +169,8 @@ class DPQTable(EmbeddingTable):
     def penalty(self, rows: Rows, key: Keys, context: Context) -> Float[Array, ""]:
         """The squared distance between query and centroid, mean over all that is not padding; vq.
 
-        Once as a term of the centroid, which moves to the mean of its queries, and once, by the weight of
-        the commitment, as one of the query.
+        Once as a term of the centroid, which moves to the mean of its queries, and once, times the
+        commitment, as one of the query (van den Oord et al., NeurIPS 2017; the authors leave it 0).
         """
         if self.spec.mode == "sx":
             return jnp.float32(0)
@@ -182,11 +185,11 @@ class DPQTable(EmbeddingTable):
     def codes(self, query: Float[Array, "*rows dim"]) -> UInt8[Array, "*rows parts"]:
         """The centroid of each part: the nearest, or the one whose key has the largest product.
 
-        Summed entry by entry in a fixed order, not as a matrix product: its rounding varies with shape and
-        device, and a frozen row must have the code that it was trained with. Also XLA then keeps no array
-        of all scores.
+        Summed entry by entry in a fixed order, not as a matrix product: its rounding varies with
+        shape and device, and a frozen row must have the code that it was trained with. Also XLA
+        then keeps no array of all scores.
         """
-        *rows, dim = query.shape
+        *rows, _ = query.shape
         keys = self.codebook[...] if self.keys is None else _unit(self.keys[...])
         parts, _, width = keys.shape
         cut = jax.lax.stop_gradient(query).reshape(-1, parts, width)
@@ -201,7 +204,7 @@ class DPQTable(EmbeddingTable):
         return CodesTable(nnx.clone(self.inner), codes=codes, codebook=self.codebook[...])
 
     def _blend(self, query: Float[Array, "batch places dim"]) -> Float[Array, "batch places dim"]:
-        """The values mixed by a softmax of the scores: what the gradient of a choice is taken from."""
+        """The values mixed by a softmax of the scores: where a choice takes its gradient from."""
         assert self.keys is not None
         values = jax.lax.stop_gradient(self.codebook[...])
         parts, _, width = values.shape
@@ -226,8 +229,8 @@ def _zero(value: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
 def _packed(table: DPQTable) -> UInt8[Array, "rows bytes"]:
     """The packed codes of all rows, HEIGHT_MULTIPLE at a time.
 
-    Those of one turn are spread evenly over the table, so that each device of a mesh has its share and
-    works on its own rows alone.
+    Those of one turn are spread evenly over the table, so that each device of a mesh has its share
+    and works on its own rows alone.
     """
     bits, parts = code_bits(table.spec.centroids), table.spec.parts
     grid = table.rows["query"][...].reshape(HEIGHT_MULTIPLE, -1, table.dim)

@@ -67,7 +67,10 @@ def to_codes(
     noise: Float[Array, "*rows width"],
 ) -> Int8[Array, "*rows width"]:
     """Rows over their scale, rounded with the noise."""
-    return jnp.clip(round_stochastic(rows / scale, noise), -LIMIT, LIMIT).astype(jnp.int8)
+    steps = rows / scale
+    whole = jnp.round(steps)
+    steps = jnp.where(whole * scale == rows, whole, steps)  # XLA divides by a reciprocal: 62.99999
+    return jnp.clip(round_stochastic(steps, noise), -LIMIT, LIMIT).astype(jnp.int8)
 
 
 def fitted_scale(
@@ -85,10 +88,11 @@ def fitted_scale(
 def covering_scale(largest: Float[Array, "*rows 1"]) -> Float[Array, "*rows 1"]:
     """The smallest bfloat16 number, as float32, of which LIMIT times is at least `largest`.
 
-    Rounded by its bits: XLA may drop a conversion to bfloat16 and back.
+    Rounded by its bits: XLA may drop a conversion to bfloat16 and back. The products are exact.
     """
-    bits = jax.lax.bitcast_convert_type(largest / LIMIT, jnp.uint32)
-    bits = (bits + jnp.uint32(0xFFFF)) & jnp.uint32(0xFFFF0000)
+    bits = jax.lax.bitcast_convert_type(largest / LIMIT, jnp.uint32) & jnp.uint32(0xFFFF0000)
     scale = jax.lax.bitcast_convert_type(bits, jnp.float32)
-    above = jax.lax.bitcast_convert_type(bits + jnp.uint32(0x10000), jnp.float32)
-    return jnp.where(LIMIT * scale < largest, above, scale)  # the division itself may round down
+    for above in (0x10000, 0x20000):  # two, as the division may itself have rounded down
+        larger = jax.lax.bitcast_convert_type(bits + jnp.uint32(above), jnp.float32)
+        scale = jnp.where(LIMIT * scale < largest, larger, scale)
+    return scale

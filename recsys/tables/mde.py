@@ -1,15 +1,14 @@
-"""MDE: features with large vocabularies get narrow rows, and a matrix each that widens them to the full dim."""
+"""MDE: features with large vocabularies get narrow rows, and a matrix each that widens them."""
 
 import dataclasses
 import itertools
 import math
 from typing import ClassVar
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
-from jaxtyping import Array, Float, Int32, PRNGKeyArray
+from jaxtyping import Array, Float, Int32
 
 from recsys.spec import spec
 from recsys.tables.base import Context, EmbeddingTable, Field, Keys, Rows, Span, masked
@@ -23,10 +22,10 @@ from recsys.tables.parts import uniform_rows
 class MDE(Method):
     """Rows whose width falls with the size of the vocabulary: base * (size / smallest size)^-alpha.
 
-    Rare values are learned from few examples and need few numbers; a value of a large vocabulary is rare on
-    average (Ginart et al., "Mixed Dimension Embeddings", ISIT 2021). Widths are rounded to powers of two and
-    kept within [1, dim]. A feature whose narrow rows and matrix together would be no smaller than rows of
-    `dim` keeps the latter. Needs vocabularies.
+    Rare values are learned from few examples and need few numbers; a value of a large vocabulary is
+    rare on average (Ginart et al., "Mixed Dimension Embeddings", ISIT 2021). Widths are rounded to
+    powers of two and kept within [1, dim]. A feature whose narrow rows and matrix together would be
+    no smaller than rows of `dim` keeps the latter. Needs vocabularies.
     """
 
     category: ClassVar[Category] = "dimension"
@@ -47,21 +46,14 @@ class MDE(Method):
 
     def widths(self, dim: int, fields: tuple[Field, ...]) -> tuple[int, ...]:
         """The width of each field's rows."""
-        smallest = min(field.size for field in fields)
-        base = dim if self.base is None else self.base
-        return tuple(
-            _rounded(base * (field.size / smallest) ** -self.alpha, dim=dim, size=field.size)
-            for field in fields
-        )
+        return _widths(_sizes(fields), dim, alpha=self.alpha, base=self.base)
 
     def build(self, dim: int, fields: tuple[Field, ...], *, rngs: nnx.Rngs) -> "MDETable":
         widths = self.widths(dim, fields)
         heights = {w: _rows_of(w, widths, fields) for w in sorted(set(widths))}
         rows = {_name(w): uniform_rows(n, w, self.initial, rngs) for w, n in heights.items()}
         matrices = {
-            str(number): _signs(width, dim, rngs.params())
-            for number, width in enumerate(widths)
-            if width < dim
+            str(number): _copies(width, dim) for number, width in enumerate(widths) if width < dim
         }
         return MDETable(dim, fields, widths, rows=rows, matrices=matrices)
 
@@ -70,25 +62,27 @@ class MDE(Method):
         return 4 * sum(_numbers(w, dim, f.size) for w, f in zip(widths, fields, strict=True))
 
     def dial(self, dim: int, fields: tuple[Field, ...]) -> Dial:
-        """From one number a value up to `dim`: first base rises with alpha at 1, then alpha falls to 0.
+        """From one number a value up to `dim`: base rises with alpha at 1, then alpha falls to 0.
 
         Widths change only where a field crosses a rounding edge, so one setting between each two
         neighbouring edges is all there are; those that give the same widths are one.
         """
-        smallest = min(field.size for field in fields)
-        logs = [math.log2(field.size / smallest) for field in fields]
-        edges = [math.log2(dim), *(k + 0.5 for k in range(math.ceil(math.log2(dim))))]
-        bases = _between({edge + log for edge in edges for log in logs}, 0, math.log2(dim))
-        alphas = _between({(edges[0] - edge) / log for edge in edges for log in logs if log}, 0, 1)
-        specs = [dataclasses.replace(self, alpha=1.0, base=2**b) for b in bases]
-        specs += [dataclasses.replace(self, alpha=a, base=None) for a in reversed(alphas)]
-        distinct = {spec.widths(dim, fields): spec for spec in specs}
+        sizes, top = _sizes(fields), math.log2(dim)
+        logs = set(np.log2(sizes / sizes.min()).tolist())
+        edges = [top, *(k + 0.5 for k in range(math.ceil(top)))]
+        bases = _between({edge + log for edge in edges for log in logs}, 0.0, top)
+        alphas = _between({(top - edge) / log for edge in edges for log in logs if log}, 0.0, 1.0)
+        settings = [(1.0, 2**base) for base in bases] + [(alpha, None) for alpha in alphas[::-1]]
+        distinct = {_widths(sizes, dim, alpha=a, base=b): (a, b) for a, b in settings}
         ordered = list(distinct.values())
-        return Dial(settings=len(ordered), make=ordered.__getitem__)
+        return Dial(
+            settings=len(ordered),
+            make=lambda n: dataclasses.replace(self, alpha=ordered[n][0], base=ordered[n][1]),
+        )
 
 
 class MDETable(EmbeddingTable):
-    """An array for each width, with the rows of its fields one after another; a matrix for each field."""
+    """An array for each width, its fields one after another; a matrix for each narrow field."""
 
     def __init__(
         self,
@@ -96,8 +90,8 @@ class MDETable(EmbeddingTable):
         fields: tuple[Field, ...],
         widths: tuple[int, ...],
         *,
-        rows: dict[str, Float[Array, "rows width"]],
-        matrices: dict[str, Float[Array, "width dim"]],
+        rows: Rows,
+        matrices: dict[str, Float[Array, "_ dim"]],
     ):
         super().__init__(dim, fields, rows)
         self.widths = widths
@@ -148,11 +142,18 @@ def _rows_of(width: int, widths: tuple[int, ...], fields: tuple[Field, ...]) -> 
     return sum(f.size for f, own in zip(fields, widths, strict=True) if own == width)
 
 
-def _rounded(raw: float, *, dim: int, size: int) -> int:
-    """The nearest power of two in [1, dim], or dim where that saves nothing."""
-    width = max(1, 2 ** math.floor(math.log2(raw) + 0.5))
-    narrows = raw < dim and width < dim
-    return width if narrows and _numbers(width, dim, size) < dim * size else dim
+def _sizes(fields: tuple[Field, ...]) -> Float[np.ndarray, " fields"]:
+    return np.array([field.size for field in fields], np.float64)
+
+
+def _widths(
+    sizes: Float[np.ndarray, " fields"], dim: int, *, alpha: float, base: float | None
+) -> tuple[int, ...]:
+    """Powers of two in [1, dim], or dim where a narrower row and its matrix save nothing."""
+    raw = (base or dim) * (sizes / sizes.min()) ** -alpha
+    width = np.maximum(1.0, 2.0 ** np.floor(np.log2(raw) + 0.5))
+    saves = (raw < dim) & (width < dim) & (width * (sizes + dim) < dim * sizes)
+    return tuple(np.where(saves, width, dim).astype(int).tolist())
 
 
 def _numbers(width: int, dim: int, size: int) -> int:
@@ -160,15 +161,16 @@ def _numbers(width: int, dim: int, size: int) -> int:
     return size * width + (width * dim if width < dim else 0)
 
 
-def _signs(width: int, dim: int, rng: PRNGKeyArray) -> Float[Array, "width dim"]:
-    """A matrix that starts each coordinate of a vector as one of the narrow row, with a random sign.
+def _copies(width: int, dim: int) -> Float[Array, "width dim"]:
+    """A matrix that starts each coordinate of a vector as one of the narrow row, in turn.
 
-    So a vector starts uniform in [-initial, initial] at every width, as Full's do. A matrix of random
-    numbers would make it a sum, larger or smaller by width and by chance; and Xavier's bounds, which the
-    authors use, shrink with the height of the table.
+    So a vector starts uniform in [-initial, initial] at every width, as Full's do, and the product
+    of two features' vectors starts as one of their narrow rows. A random matrix would make each
+    coordinate a sum, larger or smaller by chance, and turn every feature its own way; Xavier's
+    bounds, which the authors use, shrink with the height of the table.
     """
-    copies = jnp.asarray(np.arange(dim)[None] % width == np.arange(width)[:, None], jnp.float32)
-    return copies * jax.random.rademacher(rng, (1, dim), jnp.float32)
+    copies = np.arange(dim)[None] % width == np.arange(width)[:, None]
+    return jnp.asarray(copies, jnp.float32)
 
 
 def _between(cuts: set[float], low: float, high: float) -> list[float]:

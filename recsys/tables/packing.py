@@ -1,8 +1,8 @@
-"""Codes of 1 to 8 bits, packed so that none is stored wider than its bits: the same in NumPy and in JAX.
+"""Codes of 1 to 8 bits, packed so that none is stored wider: the same in NumPy and in JAX.
 
-Bits run from the least significant: bit b of code j is bit j * bits + b of the row, and bit i of a row is bit
-i mod 8 of its byte i // 8. Four codes of 6 bits are 3 bytes. Each row starts at a whole byte, so that a
-lookup reads whole bytes of one row alone.
+Bits run from the least significant: bit b of code j is bit j * bits + b of the row, and bit i of a
+row is bit i mod 8 of its byte i // 8. Four codes of 6 bits are 3 bytes. Each row starts at a whole
+byte, so that a lookup reads whole bytes of one row alone.
 """
 
 import jax.numpy as jnp
@@ -44,8 +44,8 @@ def unpack(packed: Bytes, bits: int, count: int) -> Codes:
     _check(bits)
     if packed.shape[-1] != packed_bytes(bits, count):
         raise ValueError(
-            f"{count} codes of {bits} bits are rows of {packed_bytes(bits, count)} bytes, got rows of "
-            f"{packed.shape[-1]}: unpack with the bits and the count that they were packed with."
+            f"{count} codes of {bits} bits are rows of {packed_bytes(bits, count)} bytes, got rows "
+            f"of {packed.shape[-1]}: unpack with the bits and the count they were packed with."
         )
     start = bits * np.arange(count)
     # A code lies in at most two bytes; where it ends in the first, the second is masked away.

@@ -57,6 +57,14 @@ class Promotions(NamedTuple):
     slot: Int32[Array, " most"]  # its hot slot, counted over all buckets; OUT: none
 
 
+class Holder(NamedTuple):
+    """One slot of each of some buckets, and what it holds."""
+
+    slot: Int32[Array, " most"]
+    tag: UInt32[Array, " most"]
+    score: Float[Array, " most"]
+
+
 def fresh(buckets: int, ways: int, candidates: int) -> Sketch:
     """A sketch that has seen nothing."""
     return Sketch(
@@ -151,31 +159,29 @@ def _add(
 def _promote(
     sketch: Sketch, names: Names, candidate: Int32[Array, " places"], bar: Bar
 ) -> tuple[Sketch, Promotions]:
-    """The best candidate of each bucket changes places with its weakest hot value, or takes a free
-    slot.
-    """
+    """The best candidate of each bucket takes its weakest hot slot and leaves it its own."""
     buckets, ways = sketch.hot_tags.shape
     score = jnp.where(candidate >= 0, sketch.scores[names.bucket, candidate], 0.0)
     ready = jnp.where(score >= bar.threshold, score, 0.0)
     # Promotions are few once the hot slots are full: it pays to move few rows at every step.
     place = _best(ready, names.bucket, most=min(buckets, -(-len(ready) // RARE)))
-    bucket, tag, slot, score = (_at(a, place) for a in (*names, candidate, ready))
-    weakest, tag_before, score_before = _weakest(sketch.hot_tags, sketch.hot_scores, bucket)
-    wins = (place != OUT) & (score > (1 + bar.margin) * score_before)
+    bucket, slot, score = (_at(array, place) for array in (names.bucket, candidate, ready))
+    weakest = _weakest(sketch.hot_tags, sketch.hot_scores, bucket)
+    wins = (place != OUT) & (score > (1 + bar.margin) * weakest.score)
     to = jnp.where(wins, bucket, OUT)
     after = Sketch(
-        hot_tags=sketch.hot_tags.at[to, weakest].set(tag, mode="drop"),
-        hot_scores=sketch.hot_scores.at[to, weakest].set(score, mode="drop"),
-        tags=sketch.tags.at[to, slot].set(tag_before, mode="drop"),
-        scores=sketch.scores.at[to, slot].set(score_before, mode="drop"),
+        hot_tags=sketch.hot_tags.at[to, weakest.slot].set(_at(names.tag, place), mode="drop"),
+        hot_scores=sketch.hot_scores.at[to, weakest.slot].set(score, mode="drop"),
+        tags=sketch.tags.at[to, slot].set(weakest.tag, mode="drop"),
+        scores=sketch.scores.at[to, slot].set(weakest.score, mode="drop"),
     )
     return after, Promotions(
-        place=jnp.where(wins, place, OUT), slot=jnp.where(wins, bucket * ways + weakest, OUT)
+        place=jnp.where(wins, place, OUT), slot=jnp.where(wins, bucket * ways + weakest.slot, OUT)
     )
 
 
 def _insert(sketch: Sketch, names: Names, weight: Float[Array, " places"]) -> Sketch:
-    """The heaviest new value of each bucket takes the slot and the score of its weakest candidate."""
+    """The heaviest new value of each bucket takes slot and score of its weakest candidate."""
     (places,) = weight.shape
     size = 1 << (SPREAD * places - 1).bit_length()
     entry = (names.tag & jnp.uint32(size - 1)).astype(jnp.int32)
@@ -187,10 +193,11 @@ def _insert(sketch: Sketch, names: Names, weight: Float[Array, " places"]) -> Sk
     is_chosen = (_at(names.bucket, chosen) == names.bucket) & (_at(names.tag, chosen) == names.tag)
     own = jnp.zeros_like(weight).at[chosen].add(jnp.where(is_chosen, weight, 0.0), mode="drop")
     bucket = jnp.where(place != OUT, _at(names.bucket, place), OUT)
-    slot, _, score = _weakest(sketch.tags, sketch.scores, bucket)
+    least = _weakest(sketch.tags, sketch.scores, bucket)
+    score = least.score + _at(own, place)
     return sketch._replace(
-        tags=sketch.tags.at[bucket, slot].set(_at(names.tag, place), mode="drop"),
-        scores=sketch.scores.at[bucket, slot].set(score + _at(own, place), mode="drop"),
+        tags=sketch.tags.at[bucket, least.slot].set(_at(names.tag, place), mode="drop"),
+        scores=sketch.scores.at[bucket, least.slot].set(score, mode="drop"),
     )
 
 
@@ -213,15 +220,14 @@ def _weakest(
     tags: UInt32[Array, "buckets slots"],
     scores: Float[Array, "buckets slots"],
     bucket: Int32[Array, " most"],
-) -> tuple[Int32[Array, " most"], UInt32[Array, " most"], Float[Array, " most"]]:
-    """The slot of the lowest score in each bucket, free ones first, and what it holds."""
+) -> Holder:
+    """The slot of the lowest score in each bucket, a free one before all others."""
     here, score = _at(tags, bucket), _at(scores, bucket)
     slot = jnp.argmin(jnp.where(here == EMPTY, -1.0, score), axis=1).astype(jnp.int32)
-    of_slot = slot[:, None]
-    return (
+    return Holder(
         slot,
-        jnp.take_along_axis(here, of_slot, axis=1)[:, 0],
-        jnp.take_along_axis(score, of_slot, axis=1)[:, 0],
+        tag=jnp.take_along_axis(here, slot[:, None], axis=1)[:, 0],
+        score=jnp.take_along_axis(score, slot[:, None], axis=1)[:, 0],
     )
 
 

@@ -101,7 +101,7 @@ class Learner:
                 "This recipe keeps no average: set RowTraining(average=...), as 0.999."
             )
         rows = jax.jit(self._averaged_rows)(state)
-        params = optax.tree.bias_correction(state.average, self.recipe.rows.average, state.step)
+        params = optax.tree.bias_correction(state.average, self.recipe.rows.average, state.taken)
 
         return dataclasses.replace(state, rows=rows, params=params)
 
@@ -158,7 +158,7 @@ class Learner:
         model = self.model(state)
         context = Context(step=state.step, seed=state.seed, train=False)
         for t, table in model.embed.tables.items():
-            rows = self.recipe.rows.averaged(table, state.slots[t], state.step)
+            rows = self.recipe.rows.averaged(table, state.slots[t], state.taken)
             at = {name: jnp.arange(len(row), dtype=jnp.int32) for name, row in rows.items()}
             for a, value in table.store(rows, row_noise(t, at, rows, context)).items():
                 table.rows[a][...] = value

@@ -46,6 +46,11 @@ class State:
     skipped: Int32[Array, ""]  # of them, those whose loss or gradient was not finite
     seed: UInt32[Array, ""]
 
+    @property
+    def taken(self) -> Int32[Array, ""]:
+        """Steps that changed something: the time that optimizers, averages and warm-up go by."""
+        return self.step - self.skipped
+
 
 class Report(NamedTuple):
     """What a step says of itself."""
@@ -103,7 +108,7 @@ def train_step(
     for number in range(1, max(len(table.passes) for table in tables.values())):
         # A later pass sees the rows as the one before left them, wherever they are read.
         _, (_, later) = gradients(state.params, spread(latest, reads, rows))
-        sums = _sum(tables, later, reads, recipe, number=number)
+        sums = _if_finite(_sum(tables, later, reads, recipe, number=number))
         after = dataclasses.replace(state, slots=slots)
         latest, slots = _update(tables, latest, sums, after, reads, recipe, exchange, norm)
 
@@ -155,6 +160,12 @@ def _sum(
     }
 
 
+def _if_finite(sums: dict[str, Rows]) -> dict[str, Rows]:
+    """The sums, or zeros if they overflow: a later pass that went wrong teaches nothing."""
+    is_finite = jnp.isfinite(global_norm({}, sums))
+    return jax.tree.map(lambda grad: jnp.where(is_finite, grad, 0.0), sums)
+
+
 def _update(
     tables: Any,
     latest: dict[str, Rows],
@@ -172,11 +183,11 @@ def _update(
         for a, grad in own.items():
             latest[t][a], slots[t][a] = recipe.rows.update(
                 latest[t][a],
-                grad * recipe.clip(norm),
+                grad * recipe.clip(norm) if recipe.clip_norm else grad,
                 slots[t][a],
                 at=reads[t][a].rows,
-                rate=jnp.float32(tables[t].rate(a)) * recipe.rate(state.step),
-                step=state.step + 1,
+                rate=jnp.float32(tables[t].rate(a)) * recipe.rate(state.taken),
+                step=state.taken + 1,
                 exchange=exchange,
             )
     return latest, slots
@@ -219,7 +230,7 @@ def _update_dense(
     state: State, grads: nnx.State, recipe: Recipe, report: Report
 ) -> tuple[nnx.State, Any, Any]:
     """Params, optax state and average after the step; as they were if the step was not finite."""
-    clip, rate = recipe.clip(report.grad_norm), recipe.rate(state.step)
+    clip, rate = recipe.clip(report.grad_norm), recipe.rate(state.taken)
     grads = jax.tree.map(lambda g: g * clip, grads)
     updates, opt = recipe.dense_optimizer.update(grads, state.dense, state.params)
     params = optax.apply_updates(state.params, jax.tree.map(lambda u: u * rate, updates))

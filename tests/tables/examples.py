@@ -4,11 +4,12 @@ Each builds over the features of `tests.toy.SCHEMA` (vocabularies of 40 to 90 va
 is small enough that its mechanism has work to do there.
 """
 
-from recsys.tables import ALPT, DPQ, INT8, MDE, Full, Hash
+from recsys.tables import ALPT, CAFE, DPQ, INT8, MDE, Full, Hash
 from recsys.tables.method import Method
 
 EXAMPLES: dict[str, Method] = {
     "alpt": ALPT(of=Hash(rows=120)),
+    "cafe": CAFE(rows=120, share=0.5, ways=4, candidates=6, threshold=4.0, every=7),
     "dpq": DPQ(parts=4, centroids=16),
     "full": Full(),
     "hash": Hash(rows=120),

@@ -76,9 +76,8 @@ class Reference:
             dense, whole, at_places = grad_of(state.params, exact, nudge)
             names = {t: trained(table, number) for t, table in tables.items()}
             chosen = {t: {a: whole[t][a] for a in own} for t, own in names.items()}
-            norm = optax.tree.norm((dense, chosen))
-            first = first or (dense, at_places, norm)
-            clip = recipe.clip(norm)
+            first = first or (dense, at_places, optax.tree.norm((dense, chosen)))
+            clip = recipe.clip(first[2])  # later passes are clipped as the first is
             for t, own in names.items():
                 for a in own:
                     rate = jnp.float32(tables[t].rate(a)) * recipe.rate(state.step)

@@ -7,7 +7,6 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from flax import nnx
 
 from recsys.features import Batch
 from recsys.optim import Adagrad, Adam, RowTraining
@@ -28,6 +27,7 @@ class Run:
     """A learner of the toy task, and where it got to."""
 
     method: str
+    layout: str
     learner: Learner
     state: State  # after training; never donated
     data: Batch
@@ -55,15 +55,23 @@ def layout_of(method: str, layout: str):
 
 
 @functools.cache
-def run(method: str, layout: str, recipe: Recipe = RECIPE, devices: int = 1, steps: int = 40) -> Run:
-    """The toy model with a method in a layout, trained for some steps."""
+def learner(
+    method: str, layout: str, recipe: Recipe = RECIPE, *, devices: int = 1, seed: int = 0
+) -> Learner:
+    """A learner of the toy task with a method in a layout; its step is compiled at its first call."""
     mesh = make_mesh(jax.devices()[:devices])
-    learner = Learner(Toy(layout_of(method, layout)), recipe, mesh)
+    return Learner(Toy(layout_of(method, layout), seed=seed), recipe, mesh)
+
+
+@functools.cache
+def run(method: str, layout: str, recipe: Recipe = RECIPE, steps: int = 40) -> Run:
+    """The toy model with a method in a layout, trained for some steps on one device."""
+    own = learner(method, layout, recipe)
     data = clicks(BATCH * 64)
-    state = learner.start()
+    state = own.start()
     for number in range(steps):
-        state, _ = learner.step(state, batch_of(data, number))
-    return Run(method, learner, state, data)
+        state, _ = own.step(state, batch_of(data, number))
+    return Run(method, layout, own, state, data)
 
 
 def batch_of(data: Batch, number: int) -> Batch:
@@ -78,8 +86,3 @@ def narrow(data: Batch) -> Batch:
     found = np.flatnonzero(is_low)
     return data.take(np.resize(found, BATCH))
 
-
-def whole(state: nnx.State) -> dict[str, np.ndarray]:
-    """The arrays of part of a training state on the host, by path."""
-    leaves = jax.tree_util.tree_flatten_with_path(state)[0]
-    return {jax.tree_util.keystr(path): np.array(leaf) for path, leaf in leaves}

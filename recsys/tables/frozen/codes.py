@@ -1,4 +1,4 @@
-"""Packed codes: the served form of quantised tables, a few bits for each part of a row and one codebook."""
+"""Packed codes: the served form of quantised tables, a few bits a part and one codebook."""
 
 import jax.numpy as jnp
 import numpy as np
@@ -10,7 +10,7 @@ from recsys.tables.packing import unpack
 
 
 class CodesTable(EmbeddingTable):
-    """Rows that are codes, each at its exact number of bits; a vector is the centroids that they name.
+    """Rows of codes, each at its exact number of bits; a vector is the centroids that they name.
 
     It does not learn: its rows stay integers when they are loaded.
 
@@ -37,7 +37,7 @@ class CodesTable(EmbeddingTable):
 
     def load(self, rows: Rows) -> Rows:
         parts, centroids, _ = self.codebook[...].shape
-        return {"codes": unpack(rows["codes"], code_bits(centroids), parts)}
+        return {"codes": jnp.asarray(unpack(rows["codes"], code_bits(centroids), parts))}
 
     def decode(self, rows: Rows, key: Keys, context: Context) -> Float[Array, "batch places dim"]:
         vectors = centroids_of(rows["codes"], self.codebook[...])
@@ -55,9 +55,7 @@ def centroids_of(
     """The centroid of each part, side by side."""
     *rows, parts = codes.shape
     _, centroids, width = codebook.shape
-    start = np.arange(0, parts * centroids, centroids, np.int32).reshape(
-        (1,) * len(rows) + (parts,)
-    )
+    first = centroids * np.arange(parts, dtype=np.int32).reshape((1,) * len(rows) + (parts,))
     flat = codebook.reshape(parts * centroids, width)
-    found = flat.at[codes.astype(jnp.int32) + start].get(mode="promise_in_bounds")
+    found = flat.at[codes.astype(jnp.int32) + first].get(mode="promise_in_bounds")
     return found.reshape(*rows, parts * width)

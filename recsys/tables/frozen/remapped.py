@@ -1,4 +1,4 @@
-"""Remapped: shared rows for most values, and a row of its own for each value that a small map names.
+"""Remapped: shared rows for most values, a row of its own for each value that a small map names.
 
 The map is set-associative: a value may stand in any of the few slots of its bucket, and is known
 there by a 32-bit tag. It needs no vocabulary, so it serves raw values as well as ranks.
