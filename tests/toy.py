@@ -30,6 +30,15 @@ SCHEMA = Schema(
         Feature("hour", kind="numeric"),
     )
 )
+
+def taller(schema: Schema, times: int) -> Schema:
+    """The schema with so many times the values."""
+    features = tuple(
+        dataclasses.replace(f, values=f.values and f.values * times) for f in schema.features
+    )
+    return dataclasses.replace(schema, features=features)
+
+
 LAYOUTS: dict[str, Callable[[Method], Layout]] = {
     "unified": lambda method: Unified(method, DIM),
     "per_feature": lambda method: PerFeature(method, DIM),

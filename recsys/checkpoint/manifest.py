@@ -75,6 +75,8 @@ def read(path: Path) -> Checkpoint:
         ValueError: one of them was edited or truncated.
     """
     content = _checked(path / MANIFEST)
+    if path.name != folder(content["step"]):
+        raise ValueError(f"{path} should hold its step and holds {content['step']}: {AGAIN}.")
     for name in (SPEC, NOTES):
         check(path / name, content["files"][name])
     spec, notes = (json.loads((path / name).read_text()) for name in (SPEC, NOTES))

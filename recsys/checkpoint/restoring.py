@@ -107,5 +107,5 @@ def _refuse(path: Path, what: str, differences: list[str]) -> None:
     told = ", ".join(differences[:MOST_DIFFERENCES]) + (f", and {more} more" if more > 0 else "")
     raise ValueError(
         f"{path} was saved with another {what} than is wanted here ({told}): "
-        "build what it was saved from, or use another directory."
+        "build what it was saved from, or use another directory (or delete this one)."
     )

@@ -25,8 +25,9 @@ ADAGRAD = RowTraining(RowwiseAdagrad(0.1))
 
 
 @functools.cache
-def built(**options: float) -> StoredAs:
-    return ALPT(**options).build(4, FIELDS, rngs=nnx.Rngs(0))
+def built(initial: float = 0.01, scale_rate: float = 0.02) -> StoredAs:
+    spec = ALPT(initial=initial, scale_rate=scale_rate)
+    return spec.build(4, FIELDS, rngs=nnx.Rngs(0))
 
 
 def learner_of(method: ALPT, *, seed: int = 0, rows=ADAGRAD) -> Learner:

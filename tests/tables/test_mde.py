@@ -212,6 +212,7 @@ def test_lookup_lowers_for_cuda_and_tpu():
     assert set(exported(state, key.low, key.valid).platforms) == {"cuda", "tpu"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_it_learns_and_every_array_moves(layout):
     data, test = clicks(8192), clicks(4096, seed=1)
@@ -261,6 +262,7 @@ def reached(method: MDE, asked: Schema, recipe: Recipe, logit: Callable[..., np.
     return auc(learner, state, drawn(asked, 4096, seed=1, logit=logit))
 
 
+@pytest.mark.slow
 def test_mixed_widths_beat_one_width_of_more_bytes():
     """Two small features need whole vectors, and a large one needs a number a value."""
     mixed, uniform = MDE(alpha=0.6), MDE(alpha=0.0, base=2.0)
@@ -278,6 +280,7 @@ def test_mixed_widths_beat_one_width_of_more_bytes():
     assert reached(mixed, asked, RECIPE, logit) > narrow + 0.05
 
 
+@pytest.mark.slow
 def test_matrices_that_stay_as_they_started_lose():
     """Users see two coordinates of an item and tags two others: each needs its own matrix."""
     method, asked, planted = MDE(alpha=0.55), schema(500, 40, 500), np.random.default_rng(7)

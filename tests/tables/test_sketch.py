@@ -1,4 +1,4 @@
-"""The sketch alone: an example by hand, agreement with a slow sketch in Python, and who is found in a stream."""
+"""The sketch alone: an example by hand, a slow sketch in Python, and who is found in a stream."""
 
 import functools
 from typing import NamedTuple
@@ -181,7 +181,7 @@ class Stream(NamedTuple):
 @functools.cache
 def drifting_stream(steps: int = 300, values: int = 20_000, places: int = 1024) -> Stream:
     """Zipf-distributed values of unequal strength, which change ranks half way."""
-    buckets, ways, candidates, threshold = 32, 8, 24, 16.0
+    buckets, ways, candidates, threshold = 32, 8, 24, 8.0
     key = jnp.arange(values, dtype=jnp.uint32)[None]
     every = Keys(jnp.zeros_like(key), key, jnp.ones(key.shape, bool), (Span(0, 0, values),))
     names = named(every, (Field("value", None, 3),), buckets)
@@ -202,7 +202,7 @@ def drifting_stream(steps: int = 300, values: int = 20_000, places: int = 1024) 
         promotions.append(int((promoted.slot != OUT).sum()))
         mass += np.bincount(read, weight, values)
         if step % 10 == 9:
-            sketch, mass = aged(sketch, decay=0.8, floor=threshold / 1.25), 0.8 * mass
+            sketch, mass = aged(sketch, decay=0.7, floor=threshold / 1.25), 0.7 * mass
         if step in (steps // 2 - 1, steps - 1):
             leaders.append(np.argsort(-mass)[:32])
     return Stream(sketch, mass, names, promotions, leaders)
@@ -219,23 +219,24 @@ def test_it_finds_nearly_all_the_gradient_that_its_buckets_can_hold():
     for row in range(32):
         own = np.flatnonzero(bucket == row)
         ideal[own[np.argsort(-stream.mass[own])[:8]]] = True
-    found = stream.mass[is_hot(stream)].sum() / stream.mass[ideal].sum()
-    assert found > 0.97
+    hot = is_hot(stream)
+    assert stream.mass[hot].sum() > 0.97 * stream.mass[ideal].sum()
     heaviest = np.argsort(-stream.mass)[:256]  # as many as there are hot slots
-    assert is_hot(stream)[heaviest].mean() > 0.7
+    assert hot[heaviest].mean() > 0.95 * ideal[heaviest].mean() > 0.7
 
 
 def test_hot_values_change_with_the_stream():
     stream = drifting_stream()
     before, after = stream.leaders
     hot = is_hot(stream)
-    assert hot[after].mean() > 0.9
-    gone = np.setdiff1d(before, np.argsort(-stream.mass)[:2000])
+    assert hot[after].all()
+    gone = np.setdiff1d(before, np.argsort(-stream.mass)[:512])
     assert len(gone) > 20
     assert not hot[gone].any()
 
 
-def test_hot_values_stay_where_the_stream_does_not_change():
-    stream = drifting_stream()
-    assert sum(stream.promotions[:50]) > 256  # while it learns
-    assert sum(stream.promotions[120:150]) < 0.25 * 256
+def test_values_become_hot_where_the_stream_begins_and_where_it_changes():
+    promotions = np.asarray(drifting_stream().promotions)
+    calm = promotions[100:150].mean()
+    assert promotions[:30].mean() > 2 * calm
+    assert promotions[150:170].mean() > 1.5 * calm

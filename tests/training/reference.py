@@ -126,14 +126,16 @@ def _stored(
     """What the table's codec makes of the touched rows; a row that nobody read is not stored anew.
 
     Args:
-        nudge: moves the rows that are not stored as float32, by this share of their largest entry.
+        nudge: moves trained rows that are not stored as float32, by this share of their largest
+            entry.
     """
     old = table.stored()
+    learned = {a for number in range(len(table.passes)) for a in trained(table, number)}
     every = {a: jnp.arange(len(rows), dtype=jnp.int32) for a, rows in exact.items()}
     noise = row_noise(name, every, exact, context)
     nudged = {
         a: rows
-        if old[a].dtype == jnp.float32
+        if old[a].dtype == jnp.float32 or a not in learned
         else rows + nudge * jnp.max(jnp.abs(rows), axis=1, keepdims=True)
         for a, rows in exact.items()
     }

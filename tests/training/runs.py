@@ -13,10 +13,11 @@ from recsys.optim import Adagrad, Adam, RowTraining
 from recsys.parallel.mesh import make_mesh
 from recsys.training import Learner, Recipe, State
 from tests.tables.examples import EXAMPLES
-from tests.toy import LAYOUTS, SCHEMA, Toy, clicks, grouped
+from tests.toy import LAYOUTS, SCHEMA, Toy, clicks, grouped, taller
 from tests.training.reference import Reference
 
 BATCH = 96
+TIMES = 330  # a tall table's values to the toy's: 62,700 of them, which is below 2**16
 # Sums start above zero: from zero, Adagrad's first step is the sign of a gradient, whatever its rounding error.
 RECIPE = Recipe(rows=RowTraining(Adagrad(0.2, initial=0.1)), dense=Adam(1e-2))
 EVERY = [(method, layout) for method in EXAMPLES for layout in LAYOUTS] + [("full", "grouped")]
@@ -72,6 +73,39 @@ def run(method: str, layout: str, recipe: Recipe = RECIPE, steps: int = 40) -> R
     for number in range(steps):
         state, _ = own.step(state, batch_of(data, number))
     return Run(method, layout, own, state, data)
+
+
+def tall(method: Any, times: int) -> Any:
+    """A method with so many times the rows, where it counts them itself."""
+    grown = {"rows": lambda rows: rows * times, "of": lambda inner: tall(inner, times)}
+    own = [field.name for field in dataclasses.fields(method) if field.name in grown]
+    return dataclasses.replace(method, **{name: grown[name](getattr(method, name)) for name in own})
+
+
+@dataclasses.dataclass(frozen=True)
+class Program:
+    """The compiled step of a tall table, which is nowhere allocated."""
+
+    learner: Learner
+    state: State  # shapes
+    batch: Batch
+    step: jax.stages.Compiled
+
+
+@functools.cache
+def program(method: str, *, times: int, devices: int = 1) -> Program:
+    """The step of an example over so many times the values and rows, in one table."""
+    schema = taller(SCHEMA, times)
+    layout = LAYOUTS["unified"](tall(EXAMPLES[method], times))
+    mesh = make_mesh(jax.devices()[:devices])
+    own = Learner(lambda: Toy(layout, schema=schema), RECIPE, mesh)
+    shapes = jax.tree.map(
+        lambda shape, to: jax.ShapeDtypeStruct(shape.shape, shape.dtype, sharding=to),
+        jax.eval_shape(own.fresh),
+        own.layout,
+    )
+    batch = own.put(batch_of(clicks(BATCH), 0))
+    return Program(own, shapes, batch, own.compiled_step.lower(shapes, batch).compile())
 
 
 def batch_of(data: Batch, number: int) -> Batch:

@@ -156,12 +156,13 @@ def test_a_checkpoint_of_someone_else_is_not_reopened(tmp_path, undisturbed):
 
 @pytest.mark.parametrize("devices", [1, 4])
 def test_padding_of_the_last_batch_does_not_count(devices):
-    weighted = dataclasses.replace(VALID, weight=np.linspace(0, 2, len(VALID), dtype=np.float32))
+    label, weight = np.asarray(VALID.label), np.linspace(0, 2, len(VALID), dtype=np.float32)
+    weighted = dataclasses.replace(VALID, weight=weight)
     one = learner(dataclasses.replace(RECIPE, rows=RowTraining(LazyAdam(0.05))), devices)
     state = one.start()
     whole = Predictions()
     direct = learner().predict(learner().start(), weighted)
-    whole.add(np.asarray(direct), weighted.label, weight=weighted.weight)
+    whole.add(np.asarray(direct), label, weight=weight)
     came = evaluate(one, state, weighted, batch_size=98)
     assert came == pytest.approx({"auc": AUC()(whole), "logloss": LogLoss()(whole)}, abs=1e-6)
     assert len(predict(one, state, weighted, batch_size=98)) == len(VALID)

@@ -1,0 +1,348 @@
+"""CAFE: who becomes hot and what moves with it, who falls, and what hot rows are worth."""
+
+import dataclasses
+import functools
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import nnx
+from sklearn.metrics import roc_auc_score
+
+from recsys.embedding import Unified
+from recsys.features import Feature, Schema
+from recsys.features.hashing import fingerprint, split
+from recsys.models import DCN
+from recsys.optim import Adagrad, LazyAdam, RowTraining
+from recsys.parallel.mesh import make_mesh
+from recsys.tables import CAFE, INT8, Hash
+from recsys.tables.base import OUT, Context, Field, Keys, Span, payload_bytes
+from recsys.tables.cafe import CAFETable
+from recsys.tables.hash import hashed
+from recsys.tables.method import Method
+from recsys.training import Learner, Recipe
+from tests.tables.examples import EXAMPLES
+from tests.toy import DIM, LAYOUTS, SCHEMA, Toy, as_numpy, clicks, poisoned
+from tests.training.runs import BATCH, batch_of, learner, run
+
+SMALL = CAFE(rows=24, share=0.5, ways=4, candidates=4, threshold=3.0, every=10)
+FIELDS = (Field("one", None, salt=1), Field("two", 50, salt=2))
+
+
+def built(spec: CAFE = SMALL, dim: int = 4) -> CAFETable:
+    return spec.build(dim, FIELDS, rngs=nnx.Rngs(0))
+
+
+def keys_of(texts: list[str], ranks: list[int]) -> Keys:
+    """A batch of one fingerprint of 64 bits and one rank an example; an empty text is padding."""
+    words = split(fingerprint(texts))
+    high = np.stack([words.high, np.zeros_like(words.high)], axis=1)
+    low = np.stack([words.low, np.asarray(ranks, np.uint32)], axis=1)
+    valid = np.stack([np.array([bool(text) for text in texts]), np.ones(len(texts), bool)], axis=1)
+    spans = (Span(0, 0, 1), Span(1, 1, 2))
+    return Keys(jnp.asarray(high), jnp.asarray(low), jnp.asarray(valid), spans)
+
+
+def gradients(key: Keys, norms: list[list[float]]) -> dict[str, jax.Array]:
+    return {"weight": jnp.zeros((*key.low.shape, 4)).at[..., 0].set(jnp.asarray(norms))}
+
+
+def shared_rows(table: CAFETable, key: Keys) -> np.ndarray:
+    return np.asarray(hashed(key, table.fields, table.spec.shared))
+
+
+@functools.partial(jax.jit, static_argnames="graph")
+def _observed(graph, state, key, grads):
+    table = nnx.merge(graph, state)
+    moves = table.observe(key, grads, Context.still())["weight"]
+    return nnx.state(table), moves
+
+
+def observe(table: CAFETable, key: Keys, norms: list[list[float]]) -> dict[int, int]:
+    """Shows the table one batch; the rows that move, source by target."""
+    graph, state = nnx.split(table)
+    state, moves = _observed(graph, state, key, gradients(key, norms))
+    nnx.update(table, state)
+    pairs = zip(moves.target.tolist(), moves.source.tolist(), strict=True)
+    return {target: source for target, source in pairs if target != OUT}
+
+
+def test_a_value_met_again_and_again_gets_a_row_of_its_own():
+    table, key = built(), keys_of(["popular", "rare"], [7, 8])
+    before = table.address(key)["weight"]
+    np.testing.assert_array_equal(before, shared_rows(table, key))
+    norms = [[5.0, 0.0], [0.0, 1.0]]  # scores of 3.33 and 0.67 a batch
+    assert observe(table, key, norms) == {}  # met for the first time
+    moves = observe(table, key, norms)
+    own = np.asarray(table.address(key)["weight"])
+    assert own[0, 0] >= table.spec.shared
+    assert moves == {own[0, 0]: before[0, 0]}
+    np.testing.assert_array_equal(own[[0, 1, 1], [1, 0, 1]], before[[0, 1, 1], [1, 0, 1]])
+    other = keys_of(["else", "popular"], [0, 0])
+    assert table.address(other)["weight"][1, 0] == own[0, 0]
+
+
+def test_a_rank_is_hot_in_its_own_field_alone():
+    table = built()
+    key = keys_of(["a", "b"], [7, 8])
+    for _ in range(2):
+        observe(table, key, [[0.0, 9.0], [0.0, 0.0]])
+    assert table.address(key)["weight"][0, 1] >= table.spec.shared
+    swapped = dataclasses.replace(key, high=key.high[:, ::-1], low=key.low[:, ::-1])
+    np.testing.assert_array_equal(table.address(swapped)["weight"], shared_rows(table, swapped))
+
+
+def test_padding_and_skipped_steps_leave_the_sketch_as_it_was():
+    table = built()
+    key = keys_of(["", ""], [7, 8])
+    observe(table, key, [[99.0, 1.0], [99.0, 1.0]])
+    noted = as_numpy(table.sketch)
+    assert (np.asarray(table.sketch.tags) != 0).sum() == len(np.unique(key.low[:, 1]))
+    np.testing.assert_allclose(table.sketch.scores.sum(), 2.0)
+    skipped = dataclasses.replace(key, valid=jnp.zeros_like(key.valid))
+    assert observe(table, skipped, [[math.nan, math.nan], [math.inf, 1.0]]) == {}
+    for (name, one), (_, other) in zip(noted, as_numpy(table.sketch), strict=True):
+        np.testing.assert_array_equal(one, other, err_msg=name)
+
+
+def test_a_value_that_is_met_no_more_reads_its_shared_row_again():
+    table, key = built(), keys_of(["popular", "rare"], [7, 8])
+    shared = shared_rows(table, key)
+    for _ in range(3):
+        observe(table, key, [[5.0, 0.0], [0.0, 1.0]])
+    assert table.address(key)["weight"][0, 0] != shared[0, 0]
+    score = float(table.sketch.hot_scores.max())
+    floor = table.spec.threshold / (1 + table.spec.margin)
+    for _ in range(math.ceil(math.log(floor / score) / math.log(table.spec.decay))):
+        assert table.address(key)["weight"][0, 0] != shared[0, 0]
+        assert table.maintain(Context.still()) == {}
+    np.testing.assert_array_equal(table.address(key)["weight"], shared)
+    assert not np.asarray(table.sketch.hot_tags).any()
+    # Its score is not forgotten: one more meeting above the threshold, and it has a row again.
+    assert len(observe(table, key, [[5.0, 0.0], [0.0, 1.0]])) == 1
+
+
+@pytest.mark.parametrize("dim", [1, 4, 16])
+def test_bytes_are_hot_and_shared_rows_and_a_tag_for_each_hot_one(dim):
+    spec = CAFE(rows=100, share=0.7, ways=8)
+    assert (spec.hot, spec.shared) == (64, 36)
+    frozen = built(spec, dim).freeze()
+    assert payload_bytes(frozen) == spec.table_bytes(dim, FIELDS) == 4 * dim * 100 + 4 * 64
+
+
+def test_the_served_form_looks_up_the_same_without_the_sketch():
+    table = built()
+    rng = np.random.default_rng(0)
+    table.rows["weight"][...] = jnp.asarray(
+        rng.normal(size=table.rows["weight"].shape), jnp.float32
+    )
+    key = keys_of(["a", "b", "", "d"], [3, 4, 5, 3])
+    for _ in range(3):
+        observe(table, key, rng.exponential(size=(4, 2)).tolist())
+    assert (table.address(key)["weight"] >= table.spec.shared).sum() > 3  # padding is one of them
+    frozen = table.freeze()
+    np.testing.assert_array_equal(frozen(key), table(key))
+    np.testing.assert_array_equal(frozen(key)[2, 0], np.zeros(4))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"rows": 8}, "ways=8 hot ones.*got rows=8"),
+        ({"rows": OUT}, "fewer than 2,147,483,647 rows"),
+        ({"candidates": 0}, "candidates=0"),
+        ({"share": 1.0}, "share=1.0"),
+        ({"decay": 1.1}, "decay=1.1"),
+        ({"threshold": 0.0}, "threshold=0.0"),
+        ({"margin": -0.1}, "margin=-0.1"),
+    ],
+)
+def test_impossible_settings_are_refused(options, message):
+    with pytest.raises(ValueError, match=message):
+        CAFE(**options)
+
+
+def every_value(table: CAFETable) -> Keys:
+    """Each value of the toy's features, one an example; the other places are padding."""
+    sizes = [field.size for field in table.fields]
+    field = np.repeat(np.arange(len(sizes)), sizes)
+    low = np.zeros((len(field), len(sizes)), np.uint32)
+    low[np.arange(len(field)), field] = np.concatenate([np.arange(size) for size in sizes])
+    valid = field[:, None] == np.arange(len(sizes))
+    spans = tuple(Span(number, number, number + 1) for number in range(len(sizes)))
+    return Keys(jnp.zeros(low.shape, jnp.uint32), jnp.asarray(low), jnp.asarray(valid), spans)
+
+
+def rows_of(table: CAFETable) -> tuple[np.ndarray, np.ndarray]:
+    """The row that each value of the toy's features reads, and the one that it would share."""
+    key = every_value(table)
+    valid = np.asarray(key.valid)
+    return np.asarray(table.address(key)["weight"])[valid], shared_rows(table, key)[valid]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("optimizer", [LazyAdam(0.05), Adagrad(0.2)], ids=["adam", "adagrad"])
+def test_a_promoted_value_takes_its_row_and_its_slots_along(optimizer):
+    method = dataclasses.replace(EXAMPLES["cafe"], every=1000)
+    own = Learner(Toy(Unified(method, DIM)), Recipe(rows=RowTraining(optimizer, average=0.9)))
+    state, data = own.start(), clicks(BATCH * 16)
+    seen = 0
+    for number in range(12):
+        before, _ = rows_of(own.model(state).embed.tables["unified"])
+        state, _ = own.step(state, batch_of(data, number))
+        table = own.model(state).embed.tables["unified"]
+        after, shared = rows_of(table)
+        new = (after != before) & (after >= method.shared)
+        assert (after[~new] == before[~new]).sum() + (after[~new] == shared[~new]).sum() >= (
+            ~new
+        ).sum()
+        seen += new.sum()
+        arrays = {"row": table.stored()["weight"], **state.slots["unified"]["weight"]}
+        assert len(arrays) > 2
+        for name, array in arrays.items():
+            moved = np.asarray(array)[after[new]]
+            np.testing.assert_array_equal(moved, np.asarray(array)[shared[new]], err_msg=name)
+            assert (moved != 0).any(axis=1).all(), name
+    assert seen > 20
+
+
+@pytest.mark.slow
+def test_hot_rows_move_with_their_scales_under_int8():
+    method = INT8(of=dataclasses.replace(EXAMPLES["cafe"], every=1000))
+    own = Learner(Toy(Unified(method, DIM)), Recipe(rows=RowTraining(Adagrad(0.2))))
+    state, data = own.start(), clicks(BATCH * 8)
+    seen = 0
+    for number in range(6):
+        table = own.model(state).embed.tables["unified"]
+        before, _ = rows_of(table.inner)
+        state, _ = own.step(state, batch_of(data, number))
+        table = own.model(state).embed.tables["unified"]
+        after, shared = rows_of(table.inner)
+        new = (after != before) & (after >= method.of.shared)
+        seen += new.sum()
+        for name, array in table.stored().items():
+            codes = np.asarray(array, np.float32)
+            np.testing.assert_array_equal(codes[after[new]], codes[shared[new]], err_msg=name)
+            assert codes[after[new]].any(axis=1).all()
+    assert seen > 10
+    frozen = own.model(state).embed.freeze().tables["unified"]
+    assert payload_bytes(frozen) == method.table_bytes(DIM, table.fields)
+    np.testing.assert_array_equal(frozen(every_value(table)), table(every_value(table)))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_eight_devices_note_the_same(layout):
+    one, eight = run("cafe", layout), learner("cafe", layout, devices=8)
+    batch = batch_of(one.data, 50)
+    alone, _ = one.step(batch)
+    together, _ = eight.compiled_step(jax.device_put(one.state, eight.layout), eight.put(batch))
+    noted = as_numpy(alone.rest)
+    changed = 0
+    for before, (name, left), (_, right) in zip(
+        as_numpy(one.state.rest), noted, as_numpy(together.rest), strict=True
+    ):
+        changed += (before[1] != left).sum()
+        if left.dtype == np.uint32:
+            np.testing.assert_array_equal(right, left, err_msg=name)
+        else:
+            np.testing.assert_allclose(right, left, rtol=1e-5, atol=1e-5, err_msg=name)
+    assert len(noted) == 4 * len(one.model.embed.tables)
+    assert changed > 20
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_every_table_has_hot_values_and_a_skipped_step_promotes_nobody(layout):
+    one = run("cafe", layout)
+    assert not one.data.valid.all()  # the bag is padded
+    for name, table in one.model.embed.tables.items():
+        assert (np.asarray(table.sketch.hot_tags) != 0).sum() > 4, name
+    state, report = one.step(poisoned(batch_of(one.data, 51)))
+    assert not report.is_finite
+    for (name, left), (_, right) in zip(
+        as_numpy(one.state.rest), as_numpy(state.rest), strict=True
+    ):
+        np.testing.assert_array_equal(left, right, err_msg=name)
+
+
+WIDE = Schema((Feature("left"), Feature("right")))  # hashed: no vocabulary anywhere
+
+
+@functools.cache
+def zipf_clicks(count: int, seed: int):
+    """Clicks that follow the sum of one number a value; values are Zipf's, more than any table holds."""
+    values = 30_000
+    planted, drawn = np.random.default_rng(7), np.random.default_rng(seed)
+    share = 1 / np.arange(1, values + 1) ** 1.1
+    read = planted.permutation(values)[drawn.choice(values, (count, 2), p=share / share.sum())]
+    effect = planted.normal(size=(values, 2))
+    logit = 1.5 * (effect[read[:, 0], 0] + effect[read[:, 1], 1])
+    label = drawn.random(count) < 1 / (1 + np.exp(-logit))
+    return WIDE.encode({"left": read[:, 0], "right": read[:, 1], "label": label})
+
+
+def aucs(method: Method, *, steps: int = 200) -> list[float]:
+    """AUC on new clicks after one pass over 200 batches, of three draws."""
+    model = DCN(WIDE, Unified(method, 8), hidden=(16,)).build(rngs=nnx.Rngs(0))
+    own = Learner(model, Recipe(rows=RowTraining(Adagrad(0.1))))
+    found, fresh = [], zipf_clicks(20_000, 100)
+    for seed in range(3):
+        state, data = own.start(), zipf_clicks(256 * steps, seed)
+        for step in range(steps):
+            state, _ = own.step(state, data.take(slice(256 * step, 256 * (step + 1))))
+        found.append(float(roc_auc_score(fresh.label, own.predict(state, fresh))))
+    return found
+
+
+@pytest.mark.slow
+def test_hot_rows_are_worth_their_bytes():
+    """Fails without promotions: then the rows that nobody owns are lost, and Hash is better."""
+    fields = tuple(Field(feature.name, None, salt=0) for feature in WIDE.features)
+    budget = 4 * 8 * 400
+    cafe = CAFE(threshold=8.0).within(budget, 8, fields)
+    hot, never, plain = (
+        aucs(method)
+        for method in (
+            cafe,
+            dataclasses.replace(cafe, threshold=math.inf),
+            Hash().within(budget, 8, fields),
+        )
+    )
+    assert cafe.table_bytes(8, fields) <= budget
+    assert min(hot) > max(plain) + 0.005
+    assert min(hot) > max(never) + 0.03
+
+
+def cost(devices: int, rows: int):
+    """The compiled step of a table of so many rows, and its table."""
+    table = CAFE(rows=rows)
+    model = DCN(WIDE, Unified(table, 8), hidden=(16,))
+    mesh = make_mesh(jax.devices()[:devices])
+    own = Learner(lambda: model.build(rngs=nnx.Rngs(0)), Recipe(), mesh)
+    batch = own.put(zipf_clicks(20_000, 100).take(slice(0, 64)))
+    return own.compiled_step.lower(jax.eval_shape(own.fresh), batch).compile(), table
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("devices", [1, 8])
+def test_a_step_costs_the_same_whatever_the_size_of_the_sketch(devices):
+    small, large = (cost(devices, rows)[0] for rows in (500_000, 2_000_000))
+    assert large.cost_analysis()["flops"] <= 1.001 * small.cost_analysis()["flops"]
+    assert large.memory_analysis().temp_size_in_bytes == small.memory_analysis().temp_size_in_bytes
+
+
+@pytest.mark.slow
+def test_no_copy_and_no_collective_moves_the_sketch():
+    step, table = cost(8, 500_000)
+    moves = ("copy(", "all-reduce(", "all-gather(", "all-to-all(", "collective-permute(")
+    lines = [line for line in step.as_text().splitlines() if any(f" {m}" in line for m in moves)]
+    assert lines
+    assert not [line for line in lines if f"[{table.buckets}," in line]
+    assert f"[{table.buckets}," in step.as_text()
+
+
+def test_the_toy_has_more_values_than_rows():
+    assert sum(feature.values or 0 for feature in SCHEMA.categorical) > EXAMPLES["cafe"].rows
