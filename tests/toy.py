@@ -31,6 +31,7 @@ SCHEMA = Schema(
     )
 )
 
+
 def taller(schema: Schema, times: int) -> Schema:
     """The schema with so many times the values."""
     features = tuple(

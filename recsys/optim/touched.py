@@ -1,13 +1,13 @@
 """Training the rows that a batch touched, and no others: sums of repeats, slots, averages, moves.
 
-Every array here is as long as the batch has reads ("places"); `rows` says which stored row a
-place speaks for, and is OUT where another place speaks for the same row, or where nothing may
-change.
+The distinct rows of a batch are packed to the front of arrays that are as long as the batch has
+reads ("places"), so that shapes are static and the work still ends with the last distinct row:
+on a CPU it goes block by block (`in_blocks`).
 """
 
 import dataclasses
-from collections.abc import Mapping
-from typing import NamedTuple
+from collections.abc import Callable, Mapping
+from typing import NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -20,37 +20,75 @@ from recsys.spec import spec
 from recsys.tables.base import OUT, EmbeddingTable, Moves, Rows
 
 TableSlots = dict[str, Slots]  # array name -> slots
+BLOCK = 8192  # distinct rows at a time, where they are trained block by block
 
 
 class Reads(NamedTuple):
-    """The reads of one array in a batch, and which of them name the same row."""
+    """The reads of one array in a batch, and the distinct rows among them."""
 
-    rows: Int32[Array, " places"]  # OUT unless this place speaks for the row
-    first: Int32[Array, " places"]  # the place that speaks for this place's row
+    rows: Int32[Array, " places"]  # the distinct rows, packed to the front; OUT behind them
+    first: Int32[Array, " places"]  # of each distinct row, the first place that reads it
+    rank: Int32[Array, " places"]  # of each place, where its row stands among the distinct
+    count: Int32[Array, ""]  # of distinct rows
 
 
 def find_repeats(
     address: Mapping[str, Int[Array, "..."]], exchange: Exchange, *, way: str
 ) -> dict[str, Reads]:
-    """Which reads of each array name the same row; found once for arrays that share their
-    addresses.
-    """
+    """The distinct rows of each array; found once for arrays that share their addresses."""
     found: dict[int, Reads] = {}
     for array in address.values():
         if id(array) not in found:
             ids = exchange.everywhere(array.reshape(-1))
-            first = REPEATS[way](ids)
-            speaks = first == jnp.arange(len(ids), dtype=first.dtype)
-            found[id(array)] = Reads(jnp.where(speaks, ids, OUT), first)
+            found[id(array)] = _pack(ids, REPEATS[way](ids))
     return {name: found[id(array)] for name, array in address.items()}
 
 
+def _pack(ids: Int32[Array, " places"], earliest: Int32[Array, " places"]) -> Reads:
+    here = jnp.arange(len(ids), dtype=jnp.int32)
+    is_first = (earliest == here) & (ids != OUT)
+    order = jnp.cumsum(is_first, dtype=jnp.int32) - 1
+    count = order[-1] + 1
+    first = jnp.zeros_like(here).at[jnp.where(is_first, order, OUT)].set(here, mode="drop")
+    rows = jnp.where(here < count, ids[first], OUT)
+    # Padding ranks last: where there is any, there are fewer distinct rows than places.
+    rank = jnp.where(ids == OUT, len(ids) - 1, order[earliest])
+    return Reads(rows, first, rank, count)
+
+
 def sum_repeats(grads: Rows, reads: dict[str, Reads], *, way: str) -> Rows:
-    """The summed gradient of each row, at the place that speaks for it; zero elsewhere."""
+    """The summed gradient of each distinct row, in their order; what is behind them is nobody's."""
     return {
-        name: TOTALS[way](grad.reshape(-1, grad.shape[-1]), reads[name].first)
+        name: TOTALS[way](grad.reshape(-1, grad.shape[-1]), reads[name].rank)
         for name, grad in grads.items()
     }
+
+
+Cut = Callable[[Array], Array]  # the part of an array over places that a block is about
+Carry = TypeVar("Carry")
+
+
+def in_blocks(
+    body: Callable[[Cut, Carry], Carry],
+    carry: Carry,
+    *,
+    reads: Reads,
+    exchange: Exchange,
+) -> Carry:
+    """Does `body` for blocks of the distinct rows until they are done.
+
+    Popular rows repeat, so the distinct are often few. On one CPU the blocks are a loop that ends
+    with the last distinct row; elsewhere, and where the places do not divide well, all are one.
+    """
+    places = len(reads.rows)
+    size = next((n for n in range(min(BLOCK, places), BLOCK // 8, -1) if places % n == 0), places)
+    if size == places or exchange.mesh.size > 1 or jax.default_backend() != "cpu":
+        return body(lambda array: array, carry)
+
+    def block(number: Int32[Array, ""], carry: Carry) -> Carry:
+        return body(lambda array: jax.lax.dynamic_slice_in_dim(array, number * size, size), carry)
+
+    return jax.lax.fori_loop(0, (reads.count + size - 1) // size, block, carry)
 
 
 def trained(table: EmbeddingTable, number: int) -> tuple[str, ...]:
@@ -111,19 +149,19 @@ class RowTraining:
 
     def update(
         self,
-        rows: Float[Array, "places width"],
-        grad: Float[Array, "places width"],
+        rows: Float[Array, "touched width"],
+        grad: Float[Array, "touched width"],
         slots: Slots,
         *,
-        at: Int32[Array, " places"],
+        at: Int32[Array, " touched"],
         rate: Float[Array, ""],
         step: Int32[Array, ""],
         exchange: Exchange,
-    ) -> tuple[Float[Array, "places width"], Slots]:
+    ) -> tuple[Float[Array, "touched width"], Slots]:
         """The rows after one step, and the slots with the touched ones replaced.
 
         Args:
-            at: the stored row of each place, OUT where nothing changes.
+            at: the stored place of each row, OUT where nothing changes.
             step: counted from 1.
         """
         own = {name: slot.at[at].get(mode="fill", fill_value=0) for name, slot in slots.items()}

@@ -1,7 +1,7 @@
 """DPQ: a row is a few short codes into a small codebook, and training learns both, end to end."""
 
 import dataclasses
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -41,10 +41,10 @@ class DPQ(Method):
     category: ClassVar[Category] = "quantization"
     paper: ClassVar[str] = "Chen, Li and Sun, ICML 2020"
 
-    of: Full | Hash = Full()  # whose rows are quantised
+    of: Method = Full()  # whose rows are quantised: Full or Hash
     parts: int = 4  # codes of a row; divides dim
     centroids: int = 256  # of each part: a power of two in [2, 256]
-    mode: Literal["vq", "sx"] = "vq"
+    mode: str = "vq"  # or "sx"
     commitment: float = 0.25  # at least 0: how much queries are drawn to centroids; vq
     temperature: float = 1.0  # above 0: of the softmax; sx
 
@@ -69,6 +69,7 @@ class DPQ(Method):
 
     def build(self, dim: int, fields: tuple[Field, ...], *, rngs: nnx.Rngs) -> "DPQTable":
         self._check(dim, rows=self._rows(dim, fields))
+        assert isinstance(self.of, Full | Hash)
         shape = (self.parts, self.centroids, dim // self.parts)
         bound = self.of.initial  # centroids start where the queries are: none is out of reach
 

@@ -13,6 +13,7 @@ state.
 """
 
 import dataclasses
+import functools
 from typing import Any, NamedTuple, no_type_check
 
 import jax
@@ -23,10 +24,19 @@ from jaxtyping import Array, Bool, Float, Int32, UInt32
 
 from recsys.features.batch import Batch
 from recsys.features.hashing import salt, uniform
-from recsys.optim.touched import Reads, find_repeats, keep_finite, move, sum_repeats, trained
+from recsys.optim.touched import (
+    Cut,
+    Reads,
+    find_repeats,
+    in_blocks,
+    keep_finite,
+    move,
+    sum_repeats,
+    trained,
+)
 from recsys.parallel.exchange import Exchange
 from recsys.pytree import pytree
-from recsys.tables.base import Context, Keys, Noise, Row, Rows, addresses
+from recsys.tables.base import Context, EmbeddingTable, Keys, Noise, Row, Rows, addresses
 from recsys.training.recipe import Recipe
 
 
@@ -104,15 +114,19 @@ def train_step(
     report = Report(loss, norm, jnp.isfinite(loss) & jnp.isfinite(norm))
     reads = {name: keep_finite(read, report.is_finite) for name, read in reads.items()}
 
-    latest, slots = _update(tables, flat(rows), sums, state, reads, recipe, exchange, norm)
-    for number in range(1, max(len(table.passes) for table in tables.values())):
-        # A later pass sees the rows as the one before left them, wherever they are read.
-        _, (_, later) = gradients(state.params, spread(latest, reads, rows))
-        sums = _if_finite(_sum(tables, later, reads, recipe, number=number))
-        after = dataclasses.replace(state, slots=slots)
-        latest, slots = _update(tables, latest, sums, after, reads, recipe, exchange, norm)
+    learn = functools.partial(_learn, state=state, recipe=recipe, exchange=exchange, norm=norm)
+    slots = {t: dict(own) for t, own in state.slots.items()}
+    latest = rows
+    for number in range(max(len(table.passes) for table in tables.values())):
+        if number > 0:  # a later pass sees the rows as the one before left them
+            _, (_, later) = gradients(state.params, latest)
+            sums = _if_finite(_sum(tables, later, reads, recipe, number=number))
+        latest = dict(latest)
+        for t, table in tables.items():
+            is_last = number == len(table.passes) - 1
+            if number < len(table.passes):
+                latest[t] = learn(t, table, latest[t], sums[t], slots[t], reads[t], is_last=is_last)
 
-    _write(tables, latest, reads, context, exchange)
     _observe(tables, keys, grads, slots, context, report.is_finite, exchange)
     params, opt, average = _update_dense(state, dense, recipe, report)
     _, rows_state, _, rest = take_apart(model)
@@ -128,21 +142,6 @@ def train_step(
         seed=state.seed,
     )
     return state, report
-
-
-def flat(rows: dict[str, Rows]) -> dict[str, Rows]:
-    """Rows at their places, one after another: (batch, reads, width) -> (places, width)."""
-    return {t: {a: r.reshape(-1, r.shape[-1]) for a, r in own.items()} for t, own in rows.items()}
-
-
-def spread(
-    latest: dict[str, Rows], reads: dict[str, dict[str, Reads]], like: dict[str, Rows]
-) -> dict[str, Rows]:
-    """Updated rows, which stand at the place that speaks for them, at every place again."""
-    return {
-        t: {a: latest[t][a][reads[t][a].first].reshape(r.shape) for a, r in own.items()}
-        for t, own in like.items()
-    }
 
 
 def _sum(
@@ -166,46 +165,76 @@ def _if_finite(sums: dict[str, Rows]) -> dict[str, Rows]:
     return jax.tree.map(lambda grad: jnp.where(is_finite, grad, 0.0), sums)
 
 
-def _update(
-    tables: Any,
-    latest: dict[str, Rows],
-    sums: dict[str, Rows],
+def _learn(
+    name: str,
+    table: EmbeddingTable,
+    rows: Rows,
+    sums: Rows,
+    slots: dict[str, dict[str, Array]],
+    reads: dict[str, Reads],
+    *,
+    is_last: bool,
     state: State,
-    reads: dict[str, dict[str, Reads]],
     recipe: Recipe,
     exchange: Exchange,
     norm: Float[Array, ""],
-) -> tuple[dict[str, Rows], dict[str, dict[str, dict[str, Array]]]]:
-    """The rows that have a gradient after one update, the others as they were; and the slots."""
-    latest = {t: dict(own) for t, own in latest.items()}
-    slots = {t: dict(own) for t, own in state.slots.items()}
-    for t, own in sums.items():
-        for a, grad in own.items():
-            latest[t][a], slots[t][a] = recipe.rows.update(
-                latest[t][a],
+) -> Rows:
+    """One pass over a table: updates the touched rows and slots, and stores them in the last pass.
+
+    Returns the rows at their places as the next pass shall see them; after the last, as they were.
+    """
+    flat = {a: row.reshape(-1, row.shape[-1]) for a, row in rows.items()}
+    context = Context(step=state.step, seed=state.seed, train=True)
+    after = dict(rows)
+
+    def train(names: list[str], cut: Cut, slots: dict) -> tuple[Rows, dict]:
+        """The float rows of a block after the update, and all slots."""
+        own = {a: flat[a][cut(reads[a].first)] for a in names}
+        slots = dict(slots)
+        for a in sums.keys() & own.keys():
+            grad = cut(sums[a])
+            own[a], slots[a] = recipe.rows.update(
+                own[a],
                 grad * recipe.clip(norm) if recipe.clip_norm else grad,
-                slots[t][a],
-                at=reads[t][a].rows,
-                rate=jnp.float32(tables[t].rate(a)) * recipe.rate(state.taken),
+                slots[a],
+                at=cut(reads[a].rows),
+                rate=jnp.float32(table.rate(a)) * recipe.rate(state.taken),
                 step=state.taken + 1,
                 exchange=exchange,
             )
-    return latest, slots
+        return own, slots
+
+    for names in _groups(reads):
+        theirs = {a: slots[a] for a in names if a in slots}
+        if not is_last:
+            own, theirs = train(names, lambda array: array, theirs)
+            for a in names:
+                after[a] = own[a][reads[a].rank].reshape(rows[a].shape)
+        else:
+
+            def settle(cut: Cut, carry: tuple, names: list[str] = names) -> tuple:
+                stored, slots = carry
+                own, slots = train(names, cut, slots)
+                at = {a: cut(reads[a].rows) for a in names}
+                kept = table.store(own, row_noise(name, at, own, context))
+                new = {a: exchange.write(stored[a], at[a], value) for a, value in kept.items()}
+                return stored | new, slots
+
+            stored = {a: table.rows[a][...] for a in names}
+            carry = (stored, theirs)
+            stored, theirs = in_blocks(settle, carry, reads=reads[names[0]], exchange=exchange)
+            for a in names:
+                table.rows[a][...] = stored[a]
+        slots.update(theirs)
+    return after
 
 
-def _write(
-    tables: Any,
-    latest: dict[str, Rows],
-    reads: dict[str, dict[str, Reads]],
-    context: Context,
-    exchange: Exchange,
-) -> None:
-    """Stores the rows as the tables' codecs want and writes the touched ones back."""
-    for t, table in tables.items():
-        noise = row_noise(t, {a: read.rows for a, read in reads[t].items()}, latest[t], context)
-        for a, value in table.store(latest[t], noise).items():
-            row = table.rows[a]
-            row[...] = exchange.write(row[...], reads[t][a].rows, value)
+def _groups(reads: dict[str, Reads]) -> list[list[str]]:
+    """The arrays of a table by the addresses they share."""
+    groups: dict[int, list[str]] = {}
+    for name, read in reads.items():
+        groups.setdefault(id(read.first), []).append(name)
+    return list(groups.values())
 
 
 def _observe(

@@ -45,7 +45,9 @@ def test_adagrad_keeps_a_sum_of_squares_for_every_entry():
 
 
 def test_adagrad_starts_from_the_sum_it_is_given():
-    np.testing.assert_allclose(follow(Adagrad(1.0, epsilon=0.0, initial=16.0), [[3.0]]), [[-0.6]], rtol=1e-6)
+    np.testing.assert_allclose(
+        follow(Adagrad(1.0, epsilon=0.0, initial=16.0), [[3.0]]), [[-0.6]], rtol=1e-6
+    )
 
 
 def test_rowwise_adagrad_keeps_one_sum_of_mean_squares():

@@ -44,7 +44,9 @@ def fresh(training: RowTraining):
 def test_a_row_is_clipped_by_the_norm_of_its_own_sum(exchange):
     training = RowTraining(SGD(1.0), clip_row=1.0)
     table, slots, _ = fresh(training)
-    after, _ = apply(training, table, slots, {1: [3.0, 4.0], 2: [0.3, 0.4]}, step=1, exchange=exchange)
+    after, _ = apply(
+        training, table, slots, {1: [3.0, 4.0], 2: [0.3, 0.4]}, step=1, exchange=exchange
+    )
     np.testing.assert_allclose(after[1], table[1] - jnp.array([0.6, 0.8]), rtol=1e-6)
     np.testing.assert_allclose(after[2], table[2] - jnp.array([0.3, 0.4]), rtol=1e-6)
 
@@ -88,7 +90,9 @@ def test_the_average_is_that_of_dense_training_though_only_touched_rows_are_paid
             built.rows["weight"][...] = stored
             whole = {n: jnp.pad(slot, ((0, 512 - HEIGHT), (0, 0))) for n, slot in slots.items()}
             got = training.averaged(built, {"weight": whole}, jnp.int32(step))["weight"]
-            np.testing.assert_allclose(got[:HEIGHT], dense / (1 - decay**step), rtol=1e-6, atol=1e-6)
+            np.testing.assert_allclose(
+                got[:HEIGHT], dense / (1 - decay**step), rtol=1e-6, atol=1e-6
+            )
 
 
 @pytest.mark.parametrize("way", REPEATS)

@@ -61,7 +61,9 @@ def test_a_budget_below_the_floor_is_refused_with_the_floor(method):
     floor = bytes_of_settings(plan)[0]
     assert plan.within(floor).table_bytes == floor
     for budget in (floor - 1, 0, -1):
-        with pytest.raises(ValueError, match=rf"needs at least {floor:,} bytes.*got a budget of {budget:,}"):
+        with pytest.raises(
+            ValueError, match=rf"needs at least {floor:,} bytes.*got a budget of {budget:,}"
+        ):
             plan.within(budget)
 
 

@@ -17,6 +17,7 @@ from recsys.features.hashing import fingerprint, split
 from recsys.models import DCN
 from recsys.optim import Adagrad, LazyAdam, RowTraining
 from recsys.parallel.mesh import make_mesh
+from recsys.parallel.placement import place
 from recsys.tables import CAFE, INT8, Hash
 from recsys.tables.base import OUT, Context, Field, Keys, Span, payload_bytes
 from recsys.tables.cafe import CAFETable
@@ -24,7 +25,7 @@ from recsys.tables.hash import hashed
 from recsys.tables.method import Method
 from recsys.training import Learner, Recipe
 from tests.tables.examples import EXAMPLES
-from tests.toy import DIM, LAYOUTS, SCHEMA, Toy, as_numpy, clicks, poisoned
+from tests.toy import DIM, LAYOUTS, Toy, as_numpy, clicks, poisoned
 from tests.training.runs import BATCH, batch_of, learner, run
 
 SMALL = CAFE(rows=24, share=0.5, ways=4, candidates=4, threshold=3.0, every=10)
@@ -195,9 +196,7 @@ def test_a_promoted_value_takes_its_row_and_its_slots_along(optimizer):
         table = own.model(state).embed.tables["unified"]
         after, shared = rows_of(table)
         new = (after != before) & (after >= method.shared)
-        assert (after[~new] == before[~new]).sum() + (after[~new] == shared[~new]).sum() >= (
-            ~new
-        ).sum()
+        assert ((after == before) | (after == shared))[~new].all()  # the rest, or driven out
         seen += new.sum()
         arrays = {"row": table.stored()["weight"], **state.slots["unified"]["weight"]}
         assert len(arrays) > 2
@@ -238,7 +237,7 @@ def test_eight_devices_note_the_same(layout):
     one, eight = run("cafe", layout), learner("cafe", layout, devices=8)
     batch = batch_of(one.data, 50)
     alone, _ = one.step(batch)
-    together, _ = eight.compiled_step(jax.device_put(one.state, eight.layout), eight.put(batch))
+    together, _ = eight.compiled_step(place(one.state, eight.layout), eight.put(batch))
     noted = as_numpy(alone.rest)
     changed = 0
     for before, (name, left), (_, right) in zip(
@@ -273,7 +272,7 @@ WIDE = Schema((Feature("left"), Feature("right")))  # hashed: no vocabulary anyw
 
 @functools.cache
 def zipf_clicks(count: int, seed: int):
-    """Clicks that follow the sum of one number a value; values are Zipf's, more than any table holds."""
+    """Clicks that follow the sum of one number a value; more values than a table holds."""
     values = 30_000
     planted, drawn = np.random.default_rng(7), np.random.default_rng(seed)
     share = 1 / np.arange(1, values + 1) ** 1.1
@@ -329,8 +328,9 @@ def cost(devices: int, rows: int):
 @pytest.mark.slow
 @pytest.mark.parametrize("devices", [1, 8])
 def test_a_step_costs_the_same_whatever_the_size_of_the_sketch(devices):
-    small, large = (cost(devices, rows)[0] for rows in (500_000, 2_000_000))
-    assert large.cost_analysis()["flops"] <= 1.001 * small.cost_analysis()["flops"]
+    # Both with more than 2^17 buckets: multiplying by a smaller number costs a hash a little less.
+    small, large = (cost(devices, rows)[0] for rows in (2_000_000, 8_000_000))
+    assert large.cost_analysis()["flops"] == small.cost_analysis()["flops"]
     assert large.memory_analysis().temp_size_in_bytes == small.memory_analysis().temp_size_in_bytes
 
 
@@ -342,7 +342,3 @@ def test_no_copy_and_no_collective_moves_the_sketch():
     assert lines
     assert not [line for line in lines if f"[{table.buckets}," in line]
     assert f"[{table.buckets}," in step.as_text()
-
-
-def test_the_toy_has_more_values_than_rows():
-    assert sum(feature.values or 0 for feature in SCHEMA.categorical) > EXAMPLES["cafe"].rows

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Hashable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -17,7 +18,7 @@ from recsys.embedding import Unified
 from recsys.features import Batch
 from recsys.optim import RowTraining, RowwiseAdagrad
 from recsys.parallel.mesh import make_mesh, split, whole
-from recsys.tables import DPQ, INT8, Full, Hash
+from recsys.tables import DPQ, INT8, Hash
 from recsys.tables.base import Context, Field, Keys, Span, payload_bytes
 from recsys.tables.dpq import DPQTable
 from recsys.training import Learner, Recipe, State
@@ -167,7 +168,7 @@ def test_the_gradient_of_a_vector_is_that_of_its_query_and_not_of_the_codebook()
 
 
 def test_sx_reads_the_value_of_the_best_key_and_learns_as_a_softmax_would():
-    """Keys (3, 0) and (0, 5) of length 1, query (1, 2): scores 1 and 2, over their root mean square."""
+    """Keys (3, 0) and (0, 5) made 1 long, query (1, 2): scores 1 and 2, over their mean square."""
     table = DPQ(parts=1, centroids=2, mode="sx").build(2, FIELDS, rngs=nnx.Rngs(0))
     assert table.keys is not None
     table.keys[...], table.codebook[...] = (
@@ -229,7 +230,7 @@ def test_freezing_takes_no_memory_beside_the_codes():
     table = DPQ(parts=8, centroids=256).build(16, (Field("a", 50_000, salt=1),), rngs=nnx.Rngs(0))
     graph, state = nnx.split(table)
     freeze = jax.jit(lambda state: nnx.state(nnx.merge(graph, state).freeze()))
-    used = freeze.lower(state).compile().memory_analysis()
+    used: Any = freeze.lower(state).compile().memory_analysis()
     rows = table.rows["query"][...].nbytes
     assert used.output_size_in_bytes < rows / 3
     assert (
@@ -268,7 +269,8 @@ def test_a_larger_setting_costs_more_and_says_more(rows, dim, share):
     says = [(spec.parts * (spec.centroids - 1).bit_length(), spec.centroids) for spec in specs]
     assert says == sorted(set(says))
     assert all(spec.centroids <= rows and spec.commitment == 0.5 for spec in specs)
-    assert (specs[0].parts, specs[0].centroids) == (1, 2)
+    assert costs[0] == rows + 4 * 2 * dim  # a byte a row, and two centroids
+    assert specs[0].parts == max(n for n in (1, 2, 3, 4, 6, 8) if dim % n == 0)  # as good as one
     budget = costs[0] + int(share * (costs[-1] - costs[0]))
     fitted = DPQ().within(budget, dim, fields).table_bytes(dim, fields)
     assert fitted == max(cost for cost in costs if cost <= budget)
@@ -356,6 +358,7 @@ def test_queries_without_a_gradient_through_their_codes_lose(mode):
     assert reached(method) > reached(blind) + 0.05
 
 
+@pytest.mark.slow
 def test_one_step_is_the_same_on_one_and_on_eight_devices():
     ends = []
     for devices in (1, 8):

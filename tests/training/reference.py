@@ -108,7 +108,9 @@ class Reference:
 
 def _reads(stored: dict[str, Array], address: dict[str, Array]) -> dict[str, Array]:
     nobody = {a: jnp.zeros(len(array), bool) for a, array in stored.items()}
-    return {a: _marked(nobody[a], address[a].reshape(-1)) if a in address else nobody[a] for a in stored}
+    return {
+        a: _marked(nobody[a], address[a].reshape(-1)) if a in address else nobody[a] for a in stored
+    }
 
 
 def _marked(mask: Bool[Array, " rows"], rows: Array) -> Bool[Array, " rows"]:

@@ -2,11 +2,13 @@
 
 import dataclasses
 import functools
+from collections.abc import Iterable
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 from recsys.features import Batch
 from recsys.optim import Adagrad, Adam, RowTraining
@@ -20,7 +22,21 @@ BATCH = 96
 TIMES = 330  # a tall table's values to the toy's: 62,700 of them, which is below 2**16
 # Sums start above zero: from zero, Adagrad's first step is the sign of a gradient, whatever its rounding error.
 RECIPE = Recipe(rows=RowTraining(Adagrad(0.2, initial=0.1)), dense=Adam(1e-2))
-EVERY = [(method, layout) for method in EXAMPLES for layout in LAYOUTS] + [("full", "grouped")]
+
+
+def cases(methods: Iterable[str], *rest: Any) -> list[Any]:
+    """Parameters of a test for each method, with the same rest; one worker runs all of a method."""
+    return [
+        pytest.param(
+            *(method, *rest), id="-".join((method, *rest)), marks=pytest.mark.xdist_group(method)
+        )
+        for method in methods
+    ]
+
+
+METHODS = cases(EXAMPLES)
+UNIFIED = [*cases(EXAMPLES, "unified"), *cases(["full"], "grouped")]
+EVERY = [*UNIFIED, *cases(EXAMPLES, "per_feature")]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -119,4 +135,3 @@ def narrow(data: Batch) -> Batch:
     is_low = (ranks[0] < 6).all(1) & (ranks[1] < 9).all(1) & (ranks[2] < 8).all(1)
     found = np.flatnonzero(is_low)
     return data.take(np.resize(found, BATCH))
-

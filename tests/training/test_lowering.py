@@ -12,14 +12,13 @@ import jax.export
 import pytest
 from flax import nnx
 
-from tests.tables.examples import EXAMPLES
-from tests.training.runs import BATCH, EVERY, TIMES, batch_of, learner, program, run
+from tests.training.runs import BATCH, METHODS, TIMES, UNIFIED, batch_of, learner, program, run
 
 pytestmark = pytest.mark.slow
 
-SHORT = 22  # times the values of the toy: 4,180 of them
+SHORT = 44  # times the values of the toy: 8,360 of them
 IN_PLACE = {"parameter", "tuple", "get-tuple-element", "bitcast", "scatter"}
-EACH = pytest.mark.parametrize("method", EXAMPLES)
+EACH = pytest.mark.parametrize("method", METHODS)
 
 
 @EACH
@@ -29,7 +28,10 @@ def test_operations_and_memory_do_not_depend_on_the_height(method):
     memory = [own.step.memory_analysis() for own in (short, high)]
     assert memory[0].temp_size_in_bytes == memory[1].temp_size_in_bytes
     for own, used in zip((short, high), memory, strict=True):
-        tables = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves((own.state.rows, own.state.slots)))
+        tables = sum(
+            leaf.size * leaf.dtype.itemsize
+            for leaf in jax.tree.leaves((own.state.rows, own.state.slots))
+        )
         assert used.alias_size_in_bytes >= tables
 
 
@@ -43,7 +45,9 @@ def tall_instructions(text: str, heights: set[int]) -> list[str]:
         if not parsed or not heights.intersection(sizes) or parsed[2] in IN_PLACE:
             continue
         body = re.search(r"calls=%([\w.\-]+)", line)
-        if not (parsed[2] == "fusion" and body and re.search(r"ROOT .* scatter\(", bodies[body[1]])):
+        if not (
+            parsed[2] == "fusion" and body and re.search(r"ROOT .* scatter\(", bodies[body[1]])
+        ):
             found.append(line.strip())
     return found
 
@@ -63,10 +67,12 @@ def test_a_walk_along_a_table_would_be_found():
         text = jax.jit(walk, donate_argnums=0).lower(table).compile().as_text()
         assert tall_instructions(text, {4096})
     patch = jax.jit(lambda t, rows: t.at[rows].add(1.0), donate_argnums=0)
-    assert not tall_instructions(patch.lower(table, jax.ShapeDtypeStruct((5,), "int32")).compile().as_text(), {4096})
+    assert not tall_instructions(
+        patch.lower(table, jax.ShapeDtypeStruct((5,), "int32")).compile().as_text(), {4096}
+    )
 
 
-@pytest.mark.parametrize(("method", "layout"), EVERY, ids="-".join)
+@pytest.mark.parametrize(("method", "layout"), UNIFIED)
 def test_the_step_lowers_for_accelerators(method, layout):
     own = learner(method, layout)
     batch = own.put(batch_of(run(method, layout).data, 0))
@@ -75,7 +81,7 @@ def test_the_step_lowers_for_accelerators(method, layout):
     assert len(exported.out_avals) == len(jax.tree.leaves(own.layout)) + 3  # and the report
 
 
-@pytest.mark.parametrize(("method", "layout"), EVERY, ids="-".join)
+@pytest.mark.parametrize(("method", "layout"), UNIFIED)
 def test_the_frozen_lookup_lowers_for_accelerators(method, layout):
     trained = run(method, layout)
     graph, arrays = nnx.split(trained.model.embed.freeze())

@@ -12,14 +12,25 @@ from recsys.training import State
 from tests.tables.examples import EXAMPLES
 from tests.tables.test_contract import assert_as_expected
 from tests.toy import as_numpy, clicks
-from tests.training.runs import EVERY, TIMES, Run, batch_of, learner, narrow, program, run
+from tests.training.runs import (
+    METHODS,
+    TIMES,
+    UNIFIED,
+    Run,
+    batch_of,
+    cases,
+    learner,
+    narrow,
+    program,
+    run,
+)
 
 pytestmark = pytest.mark.slow
 
 NO_DISCRETE_DECISIONS = {"full", "hash", "mde"}  # the others round, pick codes or promote rows
 DEVICES = 8
 MOVERS = ("copy", "all-gather", "all-reduce", "all-to-all", "collective-permute", "reduce-scatter")
-EACH = pytest.mark.parametrize("method", EXAMPLES)
+EACH = pytest.mark.parametrize("method", METHODS)
 
 
 def on_eight(one: Run) -> State:
@@ -28,7 +39,7 @@ def on_eight(one: Run) -> State:
     return jax.device_put(one.state, eight.layout)
 
 
-@pytest.mark.parametrize(("method", "layout"), EVERY, ids="-".join)
+@pytest.mark.parametrize(("method", "layout"), UNIFIED)
 def test_one_step_from_a_common_state_agrees(method, layout):
     one, eight = run(method, layout), learner(method, layout, devices=DEVICES)
     for batch in (batch_of(one.data, 50), narrow(one.data)):
@@ -61,13 +72,13 @@ def follow(method: str, devices: int, *, seed: int, steps: int = 200) -> tuple[S
     return state, float(roc_auc_score(fresh.label, own.predict(state, fresh)))
 
 
-@pytest.mark.parametrize("method", NO_DISCRETE_DECISIONS & set(EXAMPLES))
+@pytest.mark.parametrize("method", cases(sorted(NO_DISCRETE_DECISIONS & set(EXAMPLES))))
 def test_floats_agree_over_200_steps_without_discrete_decisions(method):
     (one, _), (eight, _) = (follow(method, devices, seed=0) for devices in (1, DEVICES))
     same_floats(one, eight, tolerance=1e-4)
 
 
-@pytest.mark.parametrize("method", sorted(set(EXAMPLES) - NO_DISCRETE_DECISIONS))
+@pytest.mark.parametrize("method", cases(sorted(set(EXAMPLES) - NO_DISCRETE_DECISIONS)))
 def test_quality_agrees_over_200_steps_with_discrete_decisions(method):
     one, eight = (
         np.mean([follow(method, devices, seed=seed)[1] for seed in range(3)])

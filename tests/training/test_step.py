@@ -38,7 +38,9 @@ def train(learner: Learner, batches: list[Batch]) -> State:
 
 def moved(before: State, after: State) -> dict[str, np.ndarray]:
     """What one step added to each row and parameter."""
-    pairs = zip(as_numpy((before.rows, before.params)), as_numpy((after.rows, after.params)), strict=True)
+    pairs = zip(
+        as_numpy((before.rows, before.params)), as_numpy((after.rows, after.params)), strict=True
+    )
     return {name: late - early for (name, early), (_, late) in pairs}
 
 
@@ -153,7 +155,9 @@ def test_the_state_given_to_a_step_is_donated():
     own = learner(PLAIN)
     state = own.start()
     own.step(state, batch(0))
-    assert all(leaf.is_deleted() for leaf in jax.tree.leaves((state.rows, state.slots, state.params)))
+    assert all(
+        leaf.is_deleted() for leaf in jax.tree.leaves((state.rows, state.slots, state.params))
+    )
 
 
 def test_the_model_given_to_a_learner_is_left_alone():
@@ -173,7 +177,9 @@ def test_the_same_seed_gives_the_same_bits():
         assert left.tobytes() == right.tobytes(), name
     start = dataclasses.replace(learner(recipe).start(), seed=jnp.uint32(6))
     report = learner(recipe).step(start, batches[0])[1]
-    assert float(report.loss) != float(learner(recipe).step(learner(recipe).start(), batches[0])[1].loss)
+    assert float(report.loss) != float(
+        learner(recipe).step(learner(recipe).start(), batches[0])[1].loss
+    )
 
 
 def test_any_optax_transformation_trains_the_params():
