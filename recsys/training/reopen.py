@@ -11,14 +11,9 @@ from jax.sharding import Mesh
 import recsys.models
 import recsys.tables  # noqa: F401, and above: the specs that a checkpoint may name
 from recsys.checkpoint import describe, restore
-from recsys.features.feature import Feature
-from recsys.features.schema import Schema
-from recsys.spec import from_json, spec
+from recsys.spec import from_json
 from recsys.training.learner import Learner
 from recsys.training.step import State
-
-for part in (Feature, Schema):
-    spec(part)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -17,7 +17,6 @@ from recsys.features.hashing import fingerprint, split
 from recsys.models import DCN
 from recsys.optim import Adagrad, LazyAdam, RowTraining
 from recsys.parallel.mesh import make_mesh
-from recsys.parallel.placement import place
 from recsys.tables import CAFE, INT8, Hash
 from recsys.tables.base import OUT, Context, Field, Keys, Span, payload_bytes
 from recsys.tables.cafe import CAFETable
@@ -237,7 +236,9 @@ def test_eight_devices_note_the_same(layout):
     one, eight = run("cafe", layout), learner("cafe", layout, devices=8)
     batch = batch_of(one.data, 50)
     alone, _ = one.step(batch)
-    together, _ = eight.compiled_step(place(one.state, eight.layout), eight.put(batch))
+    # A copy of one's own: to a mesh, device_put may hand on the buffer that the step will donate.
+    start = jax.device_put(jax.tree.map(jnp.copy, one.state), eight.layout)
+    together, _ = eight.compiled_step(start, eight.put(batch))
     noted = as_numpy(alone.rest)
     changed = 0
     for before, (name, left), (_, right) in zip(

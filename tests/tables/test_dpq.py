@@ -12,6 +12,7 @@ import pytest
 from flax import nnx
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from jax import export
 from sklearn.metrics import roc_auc_score
 
 from recsys.embedding import Unified
@@ -254,7 +255,7 @@ def test_lookup_lowers_for_cuda_and_tpu():
         return nnx.merge(graph, state)(key)
 
     key = ranks([[1, 2, 3]])
-    exported = jax.export.export(jax.jit(look_up), platforms=["cuda", "tpu"])
+    exported = export.export(jax.jit(look_up), platforms=["cuda", "tpu"])
     assert set(exported(state, key.low, key.valid).platforms) == {"cuda", "tpu"}
 
 

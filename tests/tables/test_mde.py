@@ -11,6 +11,7 @@ import pytest
 from flax import nnx
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from jax import export
 from sklearn.metrics import roc_auc_score
 
 from recsys.embedding import Unified
@@ -208,7 +209,7 @@ def test_lookup_lowers_for_cuda_and_tpu():
     def look_up(state, low, valid):
         return nnx.merge(graph, state)(Keys(jnp.zeros_like(low), low, valid, key.spans))
 
-    exported = jax.export.export(jax.jit(look_up), platforms=["cuda", "tpu"])
+    exported = export.export(jax.jit(look_up), platforms=["cuda", "tpu"])
     assert set(exported(state, key.low, key.valid).platforms) == {"cuda", "tpu"}
 
 
