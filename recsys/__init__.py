@@ -6,7 +6,7 @@ from recsys.models import DCN
 from recsys.optim import Adam, LazyAdam, RowTraining, RowwiseAdagrad
 from recsys.parallel.mesh import make_mesh
 from recsys.tables import ALPT, CAFE, DPQ, INT8, MDE, Full, Hash
-from recsys.training import Learner, Recipe
+from recsys.training import Learner, Recipe, evaluate, fit, reopen
 
 __all__ = [
     "ALPT",
@@ -32,5 +32,8 @@ __all__ = [
     "Schema",
     "Shuffled",
     "Unified",
+    "evaluate",
+    "fit",
     "make_mesh",
+    "reopen",
 ]

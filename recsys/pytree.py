@@ -1,7 +1,8 @@
 """Frozen dataclasses as JAX trees, without going through `__init__` when JAX takes them apart.
 
-JAX fills trees with shapes, shardings and `None` as well as arrays. `jax.tree_util.register_dataclass`
-rebuilds through `__init__`, where run-time type checks would refuse those.
+JAX fills trees with shapes, shardings and `None` as well as arrays, and
+`jax.tree_util.register_dataclass` rebuilds through `__init__`, where run-time type checks would
+refuse those.
 """
 
 import dataclasses
@@ -10,11 +11,8 @@ from typing import Any, TypeVar
 import jax
 
 Class = TypeVar("Class", bound=type)
-
-
-def static(**options: Any) -> Any:
-    """A field that is part of the tree's structure: compiled in, hashable, never an array."""
-    return dataclasses.field(metadata={"static": True}, **options)
+# The metadata of a field that is part of the tree's structure: compiled in, hashable, no array.
+STATIC = {"static": True}
 
 
 def pytree(cls: Class) -> Class:

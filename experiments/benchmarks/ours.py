@@ -1,7 +1,8 @@
 """Our side of the step benchmark: the library as a user has it, nothing written for the occasion.
 
-One multiplexed table that every feature hashes into: unlike the peers, which are handed row numbers, the step
-also hashes its keys. The ids are the same, so the rows are as many and as often repeated.
+One multiplexed table that every feature hashes into: unlike the peers, which are handed row
+numbers, the step also hashes its keys. The ids are the same, so the rows are as many and about as
+often repeated.
 """
 
 import dataclasses

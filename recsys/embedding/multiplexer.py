@@ -29,8 +29,7 @@ class Wiring:
 
 @jax.tree_util.register_pytree_node_class
 class Vectors(Mapping[str, Float[Array, "batch width"]]):
-    """One vector a feature, by name; `concatenated` is all of them side by side, without a copy
-    where it can.
+    """One vector a feature, by name; `concatenated` is all of them side by side.
 
     A feature of several places (a bag, a sequence) is pooled here; `places` has it unpooled.
     """
@@ -48,7 +47,8 @@ class Vectors(Mapping[str, Float[Array, "batch width"]]):
 
     @classmethod
     def tree_unflatten(cls, wiring, children):
-        return cls(*children, dict(wiring))
+        fused, keys = children
+        return cls(fused, keys, dict(wiring))
 
     def __iter__(self) -> Iterator[str]:
         owners = [owner.name for wiring in self._wiring.values() for owner in wiring.owners]
@@ -198,19 +198,21 @@ def _check(batch: Batch, places: int) -> None:
     if dtypes != ["uint32", "uint32", "bool"]:
         raise TypeError(
             f"This embedding wants keys as two uint32 words and a bool mask, got "
-            f"{', '.join(dtypes)}: pack batches with the schema's encode(), as JAX truncates 64-bit "
-            "integers silently."
+            f"{', '.join(dtypes)}: pack batches with the schema's encode(), as JAX truncates "
+            "64-bit integers silently."
         )
     shapes = {array.shape[1:] for array in (batch.high, batch.low, batch.valid)}
     if shapes != {(places,)}:
         raise ValueError(
             f"This embedding wants batches of {places} places, got "
-            f"{' and '.join(str(shape) for shape in shapes)}: pack them with this schema's encode()."
+            f"{' and '.join(str(shape) for shape in shapes)}: pack them with its schema's encode()."
         )
 
 
 def _ask(batch: Batch, wiring: Wiring) -> Keys:
-    arrays = [jnp.asarray(array) for array in (batch.high, batch.low, batch.valid)]
-    if wiring.places != tuple(range(batch.high.shape[1])):
-        arrays = [array[:, np.asarray(wiring.places)] for array in arrays]
-    return Keys(*arrays, wiring.spans)
+    is_all = wiring.places == tuple(range(batch.high.shape[1]))
+
+    def asked(array: Array | np.ndarray) -> Array:
+        return jnp.asarray(array) if is_all else jnp.asarray(array)[:, np.asarray(wiring.places)]
+
+    return Keys(asked(batch.high), asked(batch.low), asked(batch.valid), wiring.spans)

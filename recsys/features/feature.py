@@ -37,7 +37,7 @@ class Feature:
 
     @property
     def key_space(self) -> str:
-        """Whose values these are: features of one key space read the same rows for the same value."""
+        """Whose values these are: features of one key space read the same rows."""
         return self.space or self.name
 
     def _mistake(self) -> str | None:

@@ -5,8 +5,11 @@ import dataclasses
 import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float
+from numpy import ndarray
 
 from recsys.spec import spec
+
+ArrayLike = Array | ndarray
 
 
 @spec
@@ -17,8 +20,8 @@ class LogLoss:
     def __call__(
         self,
         logit: Float[Array, " batch"],
-        label: Float[Array, " batch"],
-        weight: Float[Array, " batch"],
+        label: Float[ArrayLike, " batch"],
+        weight: Float[ArrayLike, " batch"],
     ) -> Float[Array, ""]:
         each = optax.sigmoid_binary_cross_entropy(logit, label)
         return jnp.sum(each * weight) / jnp.maximum(jnp.sum(weight), 1e-30)

@@ -41,6 +41,9 @@ class RowOptimizer(Protocol):
 
     needs_age: bool
 
+    @property
+    def learning_rate(self) -> float: ...
+
     def slots(self, width: int) -> dict[str, SlotSpec]:
         """The state of rows of `width`, by name."""
         ...

@@ -29,7 +29,7 @@ class Reads(NamedTuple):
     rows: Int32[Array, " places"]  # the distinct rows, packed to the front; OUT behind them
     first: Int32[Array, " places"]  # of each distinct row, the first place that reads it
     rank: Int32[Array, " places"]  # of each place, where its row stands among the distinct
-    count: Int32[Array, ""]  # of distinct rows
+    distinct: Int32[Array, ""]  # how many distinct rows
 
 
 def find_repeats(
@@ -88,7 +88,7 @@ def in_blocks(
     def block(number: Int32[Array, ""], carry: Carry) -> Carry:
         return body(lambda array: jax.lax.dynamic_slice_in_dim(array, number * size, size), carry)
 
-    return jax.lax.fori_loop(0, (reads.count + size - 1) // size, block, carry)
+    return jax.lax.fori_loop(0, (reads.distinct + size - 1) // size, block, carry)
 
 
 def trained(table: EmbeddingTable, number: int) -> tuple[str, ...]:

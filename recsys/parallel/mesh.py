@@ -1,6 +1,7 @@
 """The mesh: one axis over all devices, along which rows are split and so is the batch."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import jax
 from jax.sharding import AxisType, Mesh, NamedSharding
@@ -9,7 +10,7 @@ from jax.sharding import PartitionSpec as P
 AXIS = "rows"
 
 
-def make_mesh(devices: Sequence[jax.Device] | None = None) -> Mesh:
+def make_mesh(devices: Sequence[Any] | None = None) -> Mesh:
     """A mesh of the given devices, or of all; one device is a mesh of one."""
     devices = jax.devices() if devices is None else list(devices)
     return jax.make_mesh((len(devices),), (AXIS,), axis_types=(AxisType.Auto,), devices=devices)

@@ -16,7 +16,7 @@ import numpy as np
 from flax import nnx
 from jaxtyping import Array, Bool, Float, Int, Int32, Integer, PRNGKeyArray, UInt32
 
-from recsys.pytree import pytree, static
+from recsys.pytree import STATIC, pytree
 
 OUT = (
     2**31 - 1
@@ -81,7 +81,7 @@ class Keys:
     high: UInt32[Array, "batch places"]
     low: UInt32[Array, "batch places"]
     valid: Bool[Array, "batch places"]  # False: padding, addressed to OUT
-    spans: tuple[Span, ...] = static()
+    spans: tuple[Span, ...] = dataclasses.field(metadata=STATIC)
 
     @property
     def places(self) -> int:
@@ -115,8 +115,8 @@ class Context:
 
     step: Int32[Array, ""]
     seed: UInt32[Array, ""]
-    train: bool = static()
-    everywhere: Callable[[Array], Array] = static(default=as_it_is)
+    train: bool = dataclasses.field(metadata=STATIC)
+    everywhere: Callable[[Array], Array] = dataclasses.field(default=as_it_is, metadata=STATIC)
     # puts a small array of the batch on every device, before it meets state that is on every device
 
     @property

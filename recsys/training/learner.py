@@ -64,7 +64,9 @@ class Learner:
         self.compiled_step: Callable[[State, Batch], tuple[State, Report]] = jax.jit(
             bound, donate_argnums=0, out_shardings=(self.layout, None)
         )
+        self._fresh = jax.jit(self.fresh, out_shardings=self.layout)
         self._predict = jax.jit(self._logits)
+        self._average = jax.jit(self._averaged_rows)
         self._maintain = jax.jit(
             self._maintained, donate_argnums=0, static_argnums=1, out_shardings=self.layout
         )
@@ -73,7 +75,7 @@ class Learner:
         """The state before the first step, on the mesh."""
         if isinstance(self._model, nnx.Module):
             return place(self.fresh(), self.layout)
-        return jax.jit(self.fresh, out_shardings=self.layout)()
+        return self._fresh()
 
     def step(self, state: State, batch: Batch) -> tuple[State, Report]:
         """One step of training, and the tables' own work on the whole table where it is due."""
@@ -94,16 +96,16 @@ class Learner:
         """The state with rows and params replaced by their moving averages (`RowTraining.average`).
 
         Raises:
-            ValueError: the recipe keeps no average.
+            ValueError: the recipe keeps no average, or nothing was learned yet.
         """
         if not self.recipe.rows.average:
             raise ValueError(
                 "This recipe keeps no average: set RowTraining(average=...), as 0.999."
             )
-        rows = jax.jit(self._averaged_rows)(state)
+        if not int(state.taken):
+            raise ValueError("An average wants at least one step, got none: train first.")
         params = optax.tree.bias_correction(state.average, self.recipe.rows.average, state.taken)
-
-        return dataclasses.replace(state, rows=rows, params=params)
+        return dataclasses.replace(state, rows=self._average(state), params=params)
 
     def put(self, batch: Batch) -> Batch:
         """The batch on the mesh, split by example."""

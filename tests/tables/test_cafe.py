@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import math
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -23,11 +24,11 @@ from recsys.tables.cafe import CAFETable
 from recsys.tables.hash import hashed
 from recsys.tables.method import Method
 from recsys.training import Learner, Recipe
-from tests.tables.examples import EXAMPLES
 from tests.toy import DIM, LAYOUTS, Toy, as_numpy, clicks, poisoned
 from tests.training.runs import BATCH, batch_of, learner, run
 
 SMALL = CAFE(rows=24, share=0.5, ways=4, candidates=4, threshold=3.0, every=10)
+PATIENT = CAFE(rows=120, share=0.5, ways=4, candidates=6, threshold=4.0, every=1000)
 FIELDS = (Field("one", None, salt=1), Field("two", 50, salt=2))
 
 
@@ -185,8 +186,8 @@ def rows_of(table: CAFETable) -> tuple[np.ndarray, np.ndarray]:
 @pytest.mark.slow
 @pytest.mark.parametrize("optimizer", [LazyAdam(0.05), Adagrad(0.2)], ids=["adam", "adagrad"])
 def test_a_promoted_value_takes_its_row_and_its_slots_along(optimizer):
-    method = dataclasses.replace(EXAMPLES["cafe"], every=1000)
-    own = Learner(Toy(Unified(method, DIM)), Recipe(rows=RowTraining(optimizer, average=0.9)))
+    recipe = Recipe(rows=RowTraining(optimizer, average=0.9))
+    own = Learner(Toy(Unified(PATIENT, DIM)), recipe)
     state, data = own.start(), clicks(BATCH * 16)
     seen = 0
     for number in range(12):
@@ -194,7 +195,7 @@ def test_a_promoted_value_takes_its_row_and_its_slots_along(optimizer):
         state, _ = own.step(state, batch_of(data, number))
         table = own.model(state).embed.tables["unified"]
         after, shared = rows_of(table)
-        new = (after != before) & (after >= method.shared)
+        new = (after != before) & (after >= PATIENT.shared)
         assert ((after == before) | (after == shared))[~new].all()  # the rest, or driven out
         seen += new.sum()
         arrays = {"row": table.stored()["weight"], **state.slots["unified"]["weight"]}
@@ -208,17 +209,17 @@ def test_a_promoted_value_takes_its_row_and_its_slots_along(optimizer):
 
 @pytest.mark.slow
 def test_hot_rows_move_with_their_scales_under_int8():
-    method = INT8(of=dataclasses.replace(EXAMPLES["cafe"], every=1000))
+    method = INT8(of=PATIENT)
     own = Learner(Toy(Unified(method, DIM)), Recipe(rows=RowTraining(Adagrad(0.2))))
     state, data = own.start(), clicks(BATCH * 8)
     seen = 0
+    table = own.model(state).embed.tables["unified"]
     for number in range(6):
-        table = own.model(state).embed.tables["unified"]
         before, _ = rows_of(table.inner)
         state, _ = own.step(state, batch_of(data, number))
         table = own.model(state).embed.tables["unified"]
         after, shared = rows_of(table.inner)
-        new = (after != before) & (after >= method.of.shared)
+        new = (after != before) & (after >= PATIENT.shared)
         seen += new.sum()
         for name, array in table.stored().items():
             codes = np.asarray(array, np.float32)
@@ -323,7 +324,8 @@ def cost(devices: int, rows: int):
     mesh = make_mesh(jax.devices()[:devices])
     own = Learner(lambda: model.build(rngs=nnx.Rngs(0)), Recipe(), mesh)
     batch = own.put(zipf_clicks(20_000, 100).take(slice(0, 64)))
-    return own.compiled_step.lower(jax.eval_shape(own.fresh), batch).compile(), table
+    step: Any = own.compiled_step
+    return step.lower(jax.eval_shape(own.fresh), batch).compile(), table
 
 
 @pytest.mark.slow

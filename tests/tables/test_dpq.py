@@ -1,61 +1,26 @@
 """DPQ: codes, vectors, penalty and gradients by hand; packed codes; and a codebook that learns."""
 
 import dataclasses
-from collections.abc import Hashable
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 import pytest
 from flax import nnx
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from jax import export
-from sklearn.metrics import roc_auc_score
 
-from recsys.embedding import Unified
-from recsys.features import Batch
-from recsys.optim import RowTraining, RowwiseAdagrad
 from recsys.parallel.mesh import make_mesh, split, whole
 from recsys.tables import DPQ, INT8, Hash
 from recsys.tables.base import Context, Field, Keys, Span, payload_bytes
 from recsys.tables.dpq import DPQTable
-from recsys.training import Learner, Recipe, State
-from tests.toy import LAYOUTS, Toy, clicks
 
 FIELDS = (Field("item", 4, salt=1),)
-RECIPE = Recipe(rows=RowTraining(RowwiseAdagrad(0.1)), dense=optax.adam(1e-2))
 EXAMPLE = DPQ(parts=4, centroids=16)
 CODEBOOK = [[[0.0, 0.0], [1, 0], [0, 1], [1, 1]], [[0, 0], [2, 0], [0, 2], [2, 2]]]
 QUERIES = [[0.9, 0.2, 1.5, 1.5], [0.1, 0.7, 0.4, -0.3], [9, 9, 9, 9], [9, 9, 9, 9]]
-
-
-class Blind(DPQ):
-    """DPQ with its mechanism off: no gradient reaches the queries through a code."""
-
-    def build(self, dim, fields, *, rngs):
-        table = super().build(dim, fields, rngs=rngs)
-        return BlindTable(self, _opened(table), table.codebook[...], keys=_values(table.keys))
-
-
-class BlindTable(DPQTable):
-    """The table of Blind."""
-
-    def decode(self, rows, key, context):
-        return super().decode(jax.lax.stop_gradient(rows), key, context)
-
-
-def _opened(table: DPQTable):
-    """The inner table with its rows."""
-    inner = nnx.clone(table.inner)
-    inner.rows = nnx.Dict({"weight": table.rows["query"]})
-    return inner
-
-
-def _values(param: nnx.Param | None):
-    return None if param is None else param[...]
 
 
 def by_hand() -> DPQTable:
@@ -75,40 +40,6 @@ def ranks(low: list[list[int]], valid: list[list[bool]] | None = None) -> Keys:
 
 def everything(rows: int) -> Keys:
     return ranks(np.arange(rows).reshape(-1, 1).tolist())
-
-
-def train(learner: Learner, data: Batch, *, steps: int, batch: int = 64) -> State:
-    state = learner.start()
-    for number in range(steps):
-        at = np.arange(number * batch, (number + 1) * batch) % len(data)
-        state, _ = learner.step(state, data.take(at))
-    return state
-
-
-def auc(learner: Learner, state: State) -> float:
-    test = clicks(4096, seed=1)
-    return float(roc_auc_score(test.label, np.asarray(learner.predict(state, test))))
-
-
-def reached(method: DPQ, recipe: Recipe = RECIPE) -> float:
-    """The AUC of the toy task."""
-    learner = Learner(Toy(Unified(method, 8)), recipe)
-    return auc(learner, train(learner, clicks(8192), steps=256))
-
-
-def held(name: str) -> Recipe:
-    """The recipe with the dense parameters of a name left as they started."""
-
-    def label(params):
-        return jax.tree_util.tree_map_with_path(
-            lambda path, _: "held" if name in jax.tree_util.keystr(path) else "free", params
-        )
-
-    kinds: dict[Hashable, optax.GradientTransformation] = {
-        "held": optax.set_to_zero(),
-        "free": optax.adam(1e-2),
-    }
-    return dataclasses.replace(RECIPE, dense=optax.multi_transform(kinds, label))
 
 
 def test_a_part_is_replaced_by_its_nearest_centroid():
@@ -323,50 +254,3 @@ def test_parts_that_do_not_divide_the_vector_are_refused():
 def test_a_codebook_taller_than_the_table_is_refused():
     with pytest.raises(ValueError, match="centroids=256 for 100 rows: use at most 64"):
         DPQ().build(8, (Field("a", 100, salt=1),), rngs=nnx.Rngs(0))
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("mode", ["vq", "sx"])
-@pytest.mark.parametrize("layout", LAYOUTS)
-def test_it_learns_and_every_array_moves(layout, mode):
-    method = dataclasses.replace(EXAMPLE, mode=mode)
-    learner = Learner(Toy(LAYOUTS[layout](method)), RECIPE)
-    start, state = learner.start(), train(learner, clicks(8192), steps=256)
-    assert auc(learner, start) < 0.6
-    assert auc(learner, state) > 0.68
-    for name, table in learner.model(state).embed.tables.items():
-        before = learner.model(start).embed.tables[name]
-        moving = [(table.rows["query"], before.rows["query"]), (table.codebook, before.codebook)]
-        moving += [(table.keys, before.keys)] if mode == "sx" else []
-        for after, first in moving:
-            assert np.abs(np.asarray(after[...]) - np.asarray(first[...])).max() > 0.01
-        served = table.freeze()
-        codes = np.asarray(table.codes(table.rows["query"][...]))[: table.heights["query"]]
-        assert len(np.unique(codes)) > 8, "few centroids are in use"
-        np.testing.assert_array_equal(np.asarray(served.load(served.stored())["codes"]), codes)
-
-
-@pytest.mark.slow
-def test_a_codebook_that_stays_at_random_loses():
-    assert reached(EXAMPLE) > reached(EXAMPLE, held("codebook")) + 0.05
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("mode", ["vq", "sx"])
-def test_queries_without_a_gradient_through_their_codes_lose(mode):
-    method = dataclasses.replace(EXAMPLE, mode=mode)
-    blind = Blind(parts=4, centroids=16, mode=mode)
-    assert reached(method) > reached(blind) + 0.05
-
-
-@pytest.mark.slow
-def test_one_step_is_the_same_on_one_and_on_eight_devices():
-    ends = []
-    for devices in (1, 8):
-        learner = Learner(Toy(Unified(EXAMPLE, 8)), RECIPE, make_mesh(jax.devices()[:devices]))
-        ends.append(learner.model(train(learner, clicks(64), steps=1)).embed.tables["unified"])
-    for (path, one), (_, eight) in zip(
-        *(nnx.to_flat_state(nnx.state(e)) for e in ends), strict=True
-    ):
-        np.testing.assert_allclose(one[...], eight[...], rtol=1e-5, atol=1e-5, err_msg=str(path))
-    np.testing.assert_array_equal(*(end.freeze().rows["codes"][...] for end in ends))

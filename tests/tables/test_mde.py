@@ -1,32 +1,19 @@
 """MDE: widths and vectors by hand, a dial over all widths there are, and narrow rows that pay."""
 
-import dataclasses
-from collections.abc import Callable, Hashable
-
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 import pytest
 from flax import nnx
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from jax import export
-from sklearn.metrics import roc_auc_score
 
-from recsys.embedding import Unified
-from recsys.features import Batch, Feature, Schema
-from recsys.optim import RowTraining, RowwiseAdagrad
-from recsys.parallel.mesh import make_mesh
 from recsys.tables import MDE, Full
 from recsys.tables.base import OUT, Field, Keys, Row, Span, payload_bytes
 from recsys.tables.mde import MDETable
-from recsys.training import Learner, Recipe, State
-from tests.toy import LAYOUTS, Toy, clicks
 
 THREE = (Field("small", 100, salt=1), Field("middle", 400, salt=2), Field("large", 6400, salt=3))
-RECIPE = Recipe(rows=RowTraining(RowwiseAdagrad(0.1)), dense=optax.adam(1e-2))
-EXAMPLE = MDE(alpha=1.0, base=4.0)  # widths 2, 2 and 4 for the toy task
 
 
 def table_of(method: MDE, *, dim: int = 16, fields: tuple[Field, ...] = THREE) -> MDETable:
@@ -38,33 +25,6 @@ def keys(low: list[list[int]], *spans: Span, valid: list[list[bool]] | None = No
     ranks = jnp.asarray(low, jnp.uint32)
     is_there = jnp.ones(ranks.shape, bool) if valid is None else jnp.asarray(valid)
     return Keys(jnp.zeros_like(ranks), ranks, is_there, spans)
-
-
-def auc(learner: Learner, state: State, data: Batch) -> float:
-    return float(roc_auc_score(data.label, np.asarray(learner.predict(state, data))))
-
-
-def train(learner: Learner, data: Batch, *, steps: int, batch: int = 64) -> State:
-    state = learner.start()
-    for number in range(steps):
-        at = np.arange(number * batch, (number + 1) * batch) % len(data)
-        state, _ = learner.step(state, data.take(at))
-    return state
-
-
-def held(name: str) -> Recipe:
-    """The recipe with the dense parameters of a name left as they started."""
-
-    def label(params):
-        return jax.tree_util.tree_map_with_path(
-            lambda path, _: "held" if name in jax.tree_util.keystr(path) else "free", params
-        )
-
-    kinds: dict[Hashable, optax.GradientTransformation] = {
-        "held": optax.set_to_zero(),
-        "free": optax.adam(1e-2),
-    }
-    return dataclasses.replace(RECIPE, dense=optax.multi_transform(kinds, label))
 
 
 def test_widths_fall_with_the_root_of_the_vocabulary_at_alpha_one_half():
@@ -211,90 +171,6 @@ def test_lookup_lowers_for_cuda_and_tpu():
 
     exported = export.export(jax.jit(look_up), platforms=["cuda", "tpu"])
     assert set(exported(state, key.low, key.valid).platforms) == {"cuda", "tpu"}
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("layout", LAYOUTS)
-def test_it_learns_and_every_array_moves(layout):
-    data, test = clicks(8192), clicks(4096, seed=1)
-    learner = Learner(Toy(LAYOUTS[layout](EXAMPLE)), RECIPE)
-    start, state = learner.start(), train(learner, data, steps=256)
-    assert auc(learner, start, test) < 0.6
-    assert auc(learner, state, test) > 0.7
-    for name, table in learner.model(state).embed.tables.items():
-        before = learner.model(start).embed.tables[name]
-        assert len(table.matrices) == len(table.fields)
-        moving = [(table.rows[array], before.rows[array]) for array in table.heights]
-        moving += [(table.matrices[number], before.matrices[number]) for number in table.matrices]
-        for after, first in moving:
-            assert np.abs(np.asarray(after[...]) - np.asarray(first[...])).max() > 0.01
-
-
-@pytest.mark.slow
-def test_one_step_is_the_same_on_one_and_on_eight_devices():
-    ends = []
-    for devices in (1, 8):
-        learner = Learner(Toy(Unified(EXAMPLE, 8)), RECIPE, make_mesh(jax.devices()[:devices]))
-        ends.append(learner.model(train(learner, clicks(64), steps=1)).embed.tables["unified"])
-    for (path, one), (_, eight) in zip(
-        *(nnx.to_flat_state(nnx.state(e)) for e in ends), strict=True
-    ):
-        np.testing.assert_allclose(one[...], eight[...], rtol=1e-5, atol=1e-5, err_msg=str(path))
-
-
-def schema(users: int, items: int, tags: int) -> Schema:
-    """The features that the toy model knows, tags with one value."""
-    sizes = {"user": users, "item": items, "tags": tags}
-    tables = [Feature(name, values=values) for name, values in sizes.items()]
-    return Schema((*tables, Feature("hour", kind="numeric")))
-
-
-def drawn(asked: Schema, count: int, *, seed: int, logit: Callable[..., np.ndarray]) -> Batch:
-    """Values drawn at random, and clicks of the given odds."""
-    draws = np.random.default_rng(seed)
-    values = {f.name: draws.integers(0, f.values or 0, count) for f in asked.categorical}
-    clicked = draws.random(count) < 1 / (1 + np.exp(-logit(**values)))
-    return asked.encode({**values, "hour": np.zeros(count), "label": clicked})
-
-
-def reached(method: MDE, asked: Schema, recipe: Recipe, logit: Callable[..., np.ndarray]) -> float:
-    """The AUC of the toy model on new draws."""
-    learner = Learner(Toy(Unified(method, 8), schema=asked), recipe)
-    state = train(learner, drawn(asked, 16_384, seed=0, logit=logit), steps=384, batch=128)
-    return auc(learner, state, drawn(asked, 4096, seed=1, logit=logit))
-
-
-@pytest.mark.slow
-def test_mixed_widths_beat_one_width_of_more_bytes():
-    """Two small features need whole vectors, and a large one needs a number a value."""
-    mixed, uniform = MDE(alpha=0.6), MDE(alpha=0.0, base=2.0)
-    asked, planted = schema(40, 40, 2000), np.random.default_rng(7)
-    fields = Unified(mixed, 8).plans(asked)["unified"].fields
-    assert mixed.widths(8, fields) == (8, 8, 1)
-    assert uniform.widths(8, fields) == (2, 2, 2)
-    assert mixed.table_bytes(8, fields) < uniform.table_bytes(8, fields)
-    users, items, bias = (planted.normal(size=shape) for shape in ((40, 8), (40, 8), (2000,)))
-
-    def logit(user, item, tags):
-        return (users[user] * items[item]).sum(axis=1) + bias[tags]
-
-    narrow = reached(uniform, asked, RECIPE, logit)
-    assert reached(mixed, asked, RECIPE, logit) > narrow + 0.05
-
-
-@pytest.mark.slow
-def test_matrices_that_stay_as_they_started_lose():
-    """Users see two coordinates of an item and tags two others: each needs its own matrix."""
-    method, asked, planted = MDE(alpha=0.55), schema(500, 40, 500), np.random.default_rng(7)
-    assert method.widths(8, Unified(method, 8).plans(asked)["unified"].fields) == (2, 8, 2)
-    users, items, tagged = (planted.normal(size=shape) for shape in ((500, 2), (40, 4), (500, 2)))
-
-    def logit(user, item, tags):
-        seen = items[item]
-        return 2.5 * ((users[user] * seen[:, :2]) + (tagged[tags] * seen[:, 2:])).sum(axis=1)
-
-    still = reached(method, asked, held("matrices"), logit)
-    assert reached(method, asked, RECIPE, logit) > still + 0.03
 
 
 def test_rows_are_widths_of_the_spec_and_nothing_else():

@@ -1,0 +1,110 @@
+"""Every method learns the toy task, and every array that it says it trains has a part in that."""
+
+import dataclasses
+import functools
+from typing import Any
+
+import jax
+import numpy as np
+import pytest
+from flax import nnx
+from sklearn.metrics import roc_auc_score
+
+from recsys.features import Batch
+from recsys.optim.touched import trained
+from recsys.tables.base import EmbeddingTable
+from recsys.training import Learner, State
+from tests.tables.examples import EXAMPLES
+from tests.toy import Toy, as_numpy, clicks
+from tests.training.runs import BATCH, EVERY, RECIPE, batch_of, cases, layout_of, learner
+
+pytestmark = pytest.mark.slow
+
+STEPS = 300
+SEEDS = (0, 1, 2)
+
+
+@functools.cache
+def split_of(seed: int) -> tuple[Batch, Batch]:
+    """Examples to train on, and others to test on."""
+    return clicks(BATCH * 64, seed=10 + seed), clicks(BATCH * 64, seed=100 + seed)
+
+
+def auc(own: Learner, state: State, seed: int) -> float:
+    test = split_of(seed)[1]
+    return float(roc_auc_score(test.label, own.predict(state, test)))
+
+
+def start(method: str, layout: str, seed: int) -> State:
+    return Learner(Toy(layout_of(method, layout), seed=seed), RECIPE).start()
+
+
+@functools.cache
+def learned(method: str, layout: str, seed: int) -> tuple[float, Any]:
+    """The AUC of a method after training, and all arrays of its tables."""
+    own, state = learner(method, layout), start(method, layout, seed)
+    for number in range(STEPS):
+        state, _ = own.step(state, batch_of(split_of(seed)[0], number))
+    return auc(own, state, seed), as_numpy((state.rows, state.params))
+
+
+@pytest.mark.parametrize(("method", "layout"), EVERY)
+def test_a_method_learns_the_toy_task(method, layout):
+    own, state = learner(method, layout), start(method, layout, 0)
+    assert abs(auc(own, state, 0) - 0.5) < 0.05
+    assert learned(method, layout, 0)[0] > 0.6
+
+
+def arrays_of(method: str) -> list[tuple[str, ...]]:
+    """The arrays that a method trains: ("rows", name), or the path of a Param of its table."""
+    (table,) = Toy(layout_of(method, "unified")).embed.tables.values()
+    names = {name for number in range(len(table.passes)) for name in trained(table, number)}
+    params = nnx.to_flat_state(nnx.state(table, nnx.Param))
+    return [("rows", name) for name in sorted(names)] + [path for path, _ in params]
+
+
+def held(kind: type[EmbeddingTable], array: str) -> type[EmbeddingTable]:
+    """The table with one array of rows that does not learn: its learning rate is zero."""
+
+    def rate(self, name: str) -> float:
+        return 0.0 if name == array else kind.rate(self, name)
+
+    return type(kind.__name__ + "Held", (kind,), {"rate": rate})
+
+
+def learner_without(method: str, path: tuple[str, ...]) -> Learner:
+    """A learner of the method in which one array of rows stays as it starts."""
+    model = Toy(layout_of(method, "unified"))
+    if path[0] == "rows":
+        for table in model.embed.tables.values():
+            table.__class__ = held(type(table), path[1])
+    return Learner(model, RECIPE)
+
+
+def auc_without(own: Learner, method: str, path: tuple[str, ...], seed: int) -> float:
+    """The AUC when one array of the table does not learn."""
+    state = start(method, "unified", seed)
+    first = jax.tree.map(np.array, state.params)
+    for number in range(STEPS):
+        state, _ = own.step(state, batch_of(split_of(seed)[0], number))
+        if path[0] != "rows":
+            params = nnx.to_flat_state(state.params)
+            kept = nnx.to_flat_state(first)
+            full = ("embed", "tables", "unified", *path)
+            mixed = [(p, k if p == full else v) for (p, v), (_, k) in zip(params, kept, strict=True)]
+            state = dataclasses.replace(state, params=nnx.from_flat_state(mixed))
+    return auc(own, state, seed)
+
+
+ARRAYS = [case for method in EXAMPLES for path in arrays_of(method) for case in cases([method], path)]
+
+
+@pytest.mark.parametrize(("method", "path"), ARRAYS)
+def test_every_array_that_trains_moves_and_is_better_for_it(method, path):
+    before = dict(as_numpy(start(method, "unified", 0).rows) + as_numpy(start(method, "unified", 0).params))
+    after = dict(learned(method, "unified", 0)[1])
+    print(list(before)[:3], list(after)[:3])
+    own = learner_without(method, path)
+    with_it = [learned(method, "unified", seed)[0] for seed in SEEDS]
+    without = [auc_without(own, method, path, seed) for seed in SEEDS]
+    print(method, path, with_it, without)
