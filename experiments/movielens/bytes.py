@@ -1,6 +1,6 @@
 """Click AUC against table bytes on MovieLens-100K: how much table does a small catalogue need?
 
-One schema (user, movie, gender, age, occupation, zip), one ranker (DCN-v2, one cross layer and 192),
+One schema (user, movie, gender, age, occupation, zip), one ranker (DCN-v2, a cross layer and 192),
 one recipe; only the table changes. The epoch is chosen on validation, the test split is read once a
 run. Claim: at equal bytes a multiplexed table beats a table for each feature, and two half-width
 lookups beat one. The data set is small (7,286 test clicks), so differences below the spread over

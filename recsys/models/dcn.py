@@ -29,6 +29,13 @@ class DCN:
     hidden: tuple[int, ...] = (192,)  # widths of the dense layers
     loss: LogLoss = LogLoss()
 
+    def __post_init__(self):
+        if self.cross < 0 or any(width < 1 for width in self.hidden):
+            raise ValueError(
+                "DCN wants cross >= 0 layers and hidden widths of at least 1, got "
+                f"cross={self.cross}, hidden={self.hidden}: use () for no dense layers."
+            )
+
     def build(self, *, rngs: nnx.Rngs) -> "DCNModel":
         return DCNModel(self, rngs=rngs)
 

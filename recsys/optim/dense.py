@@ -7,6 +7,7 @@ from typing import Protocol, runtime_checkable
 
 import optax
 
+from recsys.optim.rowwise import refuse_nonsense
 from recsys.spec import spec
 
 
@@ -25,6 +26,9 @@ class Adam:
     learning_rate: float = 1e-3
     weight_decay: float = 0.0  # decoupled
 
+    def __post_init__(self):
+        refuse_nonsense(self)
+
     def build(self) -> optax.GradientTransformation:
         if self.weight_decay:
             return optax.adamw(self.learning_rate, weight_decay=self.weight_decay)
@@ -40,6 +44,9 @@ class DenseAdagrad:
     initial: float = 0.1  # where the sums start
     epsilon: float = 1e-7
 
+    def __post_init__(self):
+        refuse_nonsense(self)
+
     def build(self) -> optax.GradientTransformation:
         return optax.adagrad(self.learning_rate, self.initial, self.epsilon)
 
@@ -51,6 +58,9 @@ class DenseSGD:
 
     learning_rate: float = 0.1
     momentum: float = 0.0
+
+    def __post_init__(self):
+        refuse_nonsense(self, "momentum")
 
     def build(self) -> optax.GradientTransformation:
         return optax.sgd(self.learning_rate, self.momentum or None)

@@ -7,7 +7,7 @@ steps since they were last touched.
 """
 
 import dataclasses
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -55,6 +55,21 @@ class RowOptimizer(Protocol):
         ...
 
 
+def refuse_nonsense(optimizer: Any, *shares: str) -> None:
+    """Checks a spec of numbers: all finite and not negative, and the named ones below 1.
+
+    Raises:
+        ValueError: one of them is not.
+    """
+    for field in dataclasses.fields(optimizer):
+        value, most = getattr(optimizer, field.name), "1" if field.name in shares else "inf"
+        if not 0 <= value < float(most):
+            raise ValueError(
+                f"{type(optimizer).__name__} wants 0 <= {field.name} < {most}, got "
+                f"{field.name}={value}: its default is {field.default}."
+            )
+
+
 @spec
 @dataclasses.dataclass(frozen=True)
 class SGD:
@@ -62,6 +77,9 @@ class SGD:
 
     learning_rate: float = 0.1
     needs_age = False
+
+    def __post_init__(self):
+        refuse_nonsense(self)
 
     def slots(self, width: int) -> dict[str, SlotSpec]:
         return {}
@@ -87,6 +105,9 @@ class RowwiseAdagrad:
     decay: float = 1.0  # of the sum at each touch; below 1 the row forgets old gradients
     needs_age = False
 
+    def __post_init__(self):
+        refuse_nonsense(self)
+
     def slots(self, width: int) -> dict[str, SlotSpec]:
         return {"sum": SlotSpec(1, self.initial)}
 
@@ -108,6 +129,9 @@ class Adagrad:
     epsilon: float = 1e-8
     initial: float = 0.0
     needs_age = False
+
+    def __post_init__(self):
+        refuse_nonsense(self)
 
     def slots(self, width: int) -> dict[str, SlotSpec]:
         return {"sum": SlotSpec(width, self.initial)}
@@ -136,6 +160,9 @@ class LazyAdam:
     beta2: float = 0.999
     epsilon: float = 1e-8
     needs_age = True
+
+    def __post_init__(self):
+        refuse_nonsense(self, "beta1", "beta2")
 
     def slots(self, width: int) -> dict[str, SlotSpec]:
         return {"first": SlotSpec(width), "second": SlotSpec(width)}

@@ -1,4 +1,4 @@
-"""DPQ: codes, vectors, penalty and gradients by hand; packed codes; and a codebook that learns."""
+"""DPQ: codes, vectors, penalty and gradients by hand; packed codes; the dial; what is refused."""
 
 import dataclasses
 from typing import Any

@@ -1,4 +1,4 @@
-"""MDE: widths and vectors by hand, a dial over all widths there are, and narrow rows that pay."""
+"""MDE: widths and vectors by hand, and a dial over all the widths there are."""
 
 import jax
 import jax.numpy as jnp

@@ -132,7 +132,7 @@ def test_dpq_learns_and_every_array_moves(layout, mode):
     learner = Learner(Toy(LAYOUTS[layout](method)), RECIPE)
     start, state = learner.start(), train(learner, clicks(8192), steps=256)
     assert auc(learner, start) < 0.6
-    assert auc(learner, state) > 0.68
+    assert auc(learner, state) > (0.7 if mode == "vq" else 0.64)
     for name, table in learner.model(state).embed.tables.items():
         before = learner.model(start).embed.tables[name]
         moving = [(table.rows["query"], before.rows["query"]), (table.codebook, before.codebook)]

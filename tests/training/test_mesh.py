@@ -8,6 +8,7 @@ import pytest
 from jax.sharding import NamedSharding, PartitionSpec
 from sklearn.metrics import roc_auc_score
 
+from recsys.parallel.placement import place
 from recsys.training import State
 from tests.tables.examples import EXAMPLES
 from tests.tables.test_contract import assert_as_expected
@@ -36,7 +37,7 @@ EACH = pytest.mark.parametrize("method", METHODS)
 def on_eight(one: Run) -> State:
     """The state of a run on one device, placed on eight."""
     eight = learner(one.method, one.layout, devices=DEVICES)
-    return jax.device_put(one.state, eight.layout)
+    return place(one.state, eight.layout)
 
 
 @pytest.mark.parametrize(("method", "layout"), UNIFIED)
