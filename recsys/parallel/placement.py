@@ -7,6 +7,7 @@ import dataclasses
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 from jax.sharding import Mesh
 
 from recsys.parallel.mesh import split, whole
@@ -28,6 +29,5 @@ def shardings(state: Any, mesh: Mesh) -> Any:
 
 def place(state: Any, layout: Any) -> Any:
     """A copy of the state on the mesh, owned by the caller (so that it can be donated)."""
-    return jax.tree.map(
-        lambda array, to: jax.device_put(array, to, may_alias=False, donate=False), state, layout
-    )
+    # device_put alone would share the buffer of a replicated array's first device (jax 0.10.2).
+    return jax.tree.map(lambda array, to: jax.device_put(jnp.copy(array), to), state, layout)

@@ -25,7 +25,8 @@ def straight_through(
     hard: Float[Array, "*shape"], soft: Float[Array, "*shape"]
 ) -> Float[Array, "*shape"]:
     """The value of `hard` with the gradient of `soft` (Bengio et al., 2013)."""
-    return soft + jax.lax.stop_gradient(hard - soft)
+    # In this order the bits are those of `hard`: soft + (hard - soft) would round.
+    return jax.lax.stop_gradient(hard) + (soft - jax.lax.stop_gradient(soft))
 
 
 def round_stochastic(

@@ -19,8 +19,9 @@ from recsys.parallel.exchange import Exchange
 from recsys.parallel.mesh import make_mesh, split
 from recsys.parallel.placement import place, shardings
 from recsys.tables.base import Context
+from recsys.training.passes import row_noise
 from recsys.training.recipe import Recipe
-from recsys.training.step import Report, State, read_rows, row_noise, take_apart, train_step
+from recsys.training.step import Report, State, read_rows, take_apart, train_step
 
 
 class Learner:

@@ -13,7 +13,6 @@ state.
 """
 
 import dataclasses
-import functools
 from typing import Any, NamedTuple, no_type_check
 
 import jax
@@ -23,20 +22,11 @@ from flax import nnx
 from jaxtyping import Array, Bool, Float, Int32, UInt32
 
 from recsys.features.batch import Batch
-from recsys.features.hashing import salt, uniform
-from recsys.optim.touched import (
-    Cut,
-    Reads,
-    find_repeats,
-    in_blocks,
-    keep_finite,
-    move,
-    sum_repeats,
-    trained,
-)
+from recsys.optim.touched import find_repeats, keep_finite, move
 from recsys.parallel.exchange import Exchange
 from recsys.pytree import pytree
-from recsys.tables.base import Context, EmbeddingTable, Keys, Noise, Row, Rows, addresses
+from recsys.tables.base import Context, Keys, Row, Rows, addresses
+from recsys.training.passes import Passes, sum_pass
 from recsys.training.recipe import Recipe
 
 
@@ -109,23 +99,23 @@ def train_step(
 
     gradients = jax.value_and_grad(loss_of, argnums=(0, 1))
     loss, (dense, grads) = gradients(state.params, rows)
-    sums = _sum(tables, grads, reads, recipe, number=0)
+    sums = sum_pass(0, tables, grads, reads, way=recipe.way)
     norm = global_norm(dense, sums)
     report = Report(loss, norm, jnp.isfinite(loss) & jnp.isfinite(norm))
     reads = {name: keep_finite(read, report.is_finite) for name, read in reads.items()}
 
-    learn = functools.partial(_learn, state=state, recipe=recipe, exchange=exchange, norm=norm)
-    slots = {t: dict(own) for t, own in state.slots.items()}
-    latest = rows
+    passes = Passes(recipe, exchange, context, state.taken, norm)
+    slots, latest = dict(state.slots), dict(rows)
     for number in range(max(len(table.passes) for table in tables.values())):
         if number > 0:  # a later pass sees the rows as the one before left them
             _, (_, later) = gradients(state.params, latest)
-            sums = _if_finite(_sum(tables, later, reads, recipe, number=number))
-        latest = dict(latest)
+            sums = _if_finite(sum_pass(number, tables, later, reads, way=recipe.way))
         for t, table in tables.items():
-            is_last = number == len(table.passes) - 1
             if number < len(table.passes):
-                latest[t] = learn(t, table, latest[t], sums[t], slots[t], reads[t], is_last=is_last)
+                is_last = number == len(table.passes) - 1
+                latest[t], slots[t] = passes.learn(
+                    t, table, latest[t], sums[t], slots[t], reads[t], is_last=is_last
+                )
 
     _observe(tables, keys, grads, slots, context, report.is_finite, exchange)
     params, opt, average = _update_dense(state, dense, recipe, report)
@@ -144,97 +134,10 @@ def train_step(
     return state, report
 
 
-def _sum(
-    tables: Any,
-    grads: dict[str, Rows],
-    reads: dict[str, dict[str, Reads]],
-    recipe: Recipe,
-    *,
-    number: int,
-) -> dict[str, Rows]:
-    """The summed gradients of the arrays that pass `number` trains."""
-    return {
-        t: sum_repeats({a: grads[t][a] for a in trained(table, number)}, reads[t], way=recipe.way)
-        for t, table in tables.items()
-    }
-
-
 def _if_finite(sums: dict[str, Rows]) -> dict[str, Rows]:
     """The sums, or zeros if they overflow: a later pass that went wrong teaches nothing."""
     is_finite = jnp.isfinite(global_norm({}, sums))
     return jax.tree.map(lambda grad: jnp.where(is_finite, grad, 0.0), sums)
-
-
-def _learn(
-    name: str,
-    table: EmbeddingTable,
-    rows: Rows,
-    sums: Rows,
-    slots: dict[str, dict[str, Array]],
-    reads: dict[str, Reads],
-    *,
-    is_last: bool,
-    state: State,
-    recipe: Recipe,
-    exchange: Exchange,
-    norm: Float[Array, ""],
-) -> Rows:
-    """One pass over a table: updates the touched rows and slots, and stores them in the last pass.
-
-    Returns the rows at their places as the next pass shall see them; after the last, as they were.
-    """
-    flat = {a: row.reshape(-1, row.shape[-1]) for a, row in rows.items()}
-    context = Context(step=state.step, seed=state.seed, train=True)
-    after = dict(rows)
-
-    def train(names: list[str], cut: Cut, slots: dict) -> tuple[Rows, dict]:
-        """The float rows of a block after the update, and all slots."""
-        own = {a: flat[a][cut(reads[a].first)] for a in names}
-        slots = dict(slots)
-        for a in sums.keys() & own.keys():
-            grad = cut(sums[a])
-            own[a], slots[a] = recipe.rows.update(
-                own[a],
-                grad * recipe.clip(norm) if recipe.clip_norm else grad,
-                slots[a],
-                at=cut(reads[a].rows),
-                rate=jnp.float32(table.rate(a)) * recipe.rate(state.taken),
-                step=state.taken + 1,
-                exchange=exchange,
-            )
-        return own, slots
-
-    for names in _groups(reads):
-        theirs = {a: slots[a] for a in names if a in slots}
-        if not is_last:
-            own, theirs = train(names, lambda array: array, theirs)
-            for a in names:
-                after[a] = own[a][reads[a].rank].reshape(rows[a].shape)
-        else:
-
-            def settle(cut: Cut, carry: tuple, names: list[str] = names) -> tuple:
-                stored, slots = carry
-                own, slots = train(names, cut, slots)
-                at = {a: cut(reads[a].rows) for a in names}
-                kept = table.store(own, row_noise(name, at, own, context))
-                new = {a: exchange.write(stored[a], at[a], value) for a, value in kept.items()}
-                return stored | new, slots
-
-            stored = {a: table.rows[a][...] for a in names}
-            carry = (stored, theirs)
-            stored, theirs = in_blocks(settle, carry, reads=reads[names[0]], exchange=exchange)
-            for a in names:
-                table.rows[a][...] = stored[a]
-        slots.update(theirs)
-    return after
-
-
-def _groups(reads: dict[str, Reads]) -> list[list[str]]:
-    """The arrays of a table by the addresses they share."""
-    groups: dict[int, list[str]] = {}
-    for name, read in reads.items():
-        groups.setdefault(id(read.first), []).append(name)
-    return list(groups.values())
 
 
 def _observe(
@@ -277,23 +180,3 @@ def global_norm(dense: Any, sums: dict[str, Rows]) -> Float[Array, ""]:
     """The norm of all gradients; by row first: row-wise optimizers need those sums too."""
     by_row = [jnp.sum(jnp.sum(g * g, axis=-1)) for own in sums.values() for g in own.values()]
     return jnp.sqrt(sum(by_row) + optax.tree.norm(dense, squared=True))
-
-
-def row_noise(
-    table: str, at: dict[str, Int32[Array, " places"]], rows: Rows, context: Context
-) -> Noise:
-    """Uniform noise that belongs to (seed, step, array, row, column), so the same on any mesh."""
-
-    def noise(array: str) -> Float[Array, "places width"]:
-        width = rows[array].shape[-1]
-        row = jax.lax.bitcast_convert_type(at[array], jnp.uint32)[:, None]
-        column = jnp.arange(width, dtype=jnp.uint32)[None]
-        moment = (
-            context.seed
-            ^ jnp.uint32(salt(table, array))
-            ^ context.step.astype(jnp.uint32) * jnp.uint32(0x9E3779B9)
-        )
-        rows_of, columns_of = jnp.broadcast_arrays(row, column)
-        return jnp.asarray(uniform(rows_of, columns_of, moment))
-
-    return noise

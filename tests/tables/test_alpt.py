@@ -16,7 +16,7 @@ from recsys.tables.alpt import rounded
 from recsys.tables.base import Context, Field
 from recsys.tables.storage import StoredAs
 from recsys.training import Learner, Recipe
-from recsys.training.step import row_noise
+from recsys.training.passes import row_noise
 from tests.toy import LAYOUTS, Toy, clicks
 from tests.training.runs import batch_of
 

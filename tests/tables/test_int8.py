@@ -14,7 +14,7 @@ from recsys.tables import INT8, Full
 from recsys.tables.base import Context, EmbeddingTable, Field, Rows
 from recsys.tables.int8 import INT8Table, covering_scale
 from recsys.training import Learner, Recipe
-from recsys.training.step import row_noise
+from recsys.training.passes import row_noise
 from tests.toy import LAYOUTS, Toy, clicks
 
 FIELDS = (Field("small", 5, salt=1), Field("large", 700, salt=2))

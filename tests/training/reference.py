@@ -18,7 +18,8 @@ from recsys.optim.rowwise import Touch
 from recsys.optim.touched import trained
 from recsys.tables.base import Context, EmbeddingTable, Moves, read
 from recsys.training import Learner, State
-from recsys.training.step import row_noise, take_apart
+from recsys.training.passes import row_noise
+from recsys.training.step import take_apart
 
 CLOSE = 1e-5
 Whole = dict[str, dict[str, Array]]  # table -> array -> something as tall as the array
