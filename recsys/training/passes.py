@@ -4,6 +4,7 @@ import dataclasses
 
 import jax
 import jax.numpy as jnp
+from flax import nnx
 from jaxtyping import Array, Float, Int32
 
 from recsys.features.hashing import salt, uniform
@@ -98,7 +99,7 @@ class Passes:
 
 def sum_pass(
     number: int,
-    tables: dict[str, EmbeddingTable],
+    tables: nnx.Dict,
     grads: dict[str, Rows],
     reads: dict[str, dict[str, Reads]],
     *,

@@ -52,7 +52,9 @@ def test_a_model_gives_one_logit_an_example_and_a_loss():
     assert logit.dtype == jnp.float32
     label = np.asarray(batch.label)
     by_hand = np.mean(np.logaddexp(0.0, np.where(label == 1, -logit, logit)))
-    np.testing.assert_allclose(model.loss(model.embed(batch), batch, Context.still()), by_hand, rtol=1e-5)
+    np.testing.assert_allclose(
+        model.loss(model.embed(batch), batch, Context.still()), by_hand, rtol=1e-5
+    )
 
 
 def test_numbers_are_read():

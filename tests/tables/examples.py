@@ -8,11 +8,11 @@ from recsys.tables import ALPT, CAFE, DPQ, INT8, MDE, Full, Hash
 from recsys.tables.method import Method
 
 EXAMPLES: dict[str, Method] = {
-    "alpt": ALPT(of=Hash(rows=120)),
+    "alpt": ALPT(of=Hash(rows=120), initial=0.003),  # so narrow that scales must grow
     "cafe": CAFE(rows=120, share=0.5, ways=4, candidates=6, threshold=4.0, every=7),
     "dpq": DPQ(parts=4, centroids=16),
     "full": Full(),
     "hash": Hash(rows=120),
     "int8": INT8(),
-    "mde": MDE(alpha=1.0, base=4.0),
+    "mde": MDE(alpha=1.0, base=2.0),
 }
