@@ -11,6 +11,7 @@ import numpy as np
 import optax
 from flax import nnx
 from jax.sharding import Mesh
+from jax.stages import Wrapped
 from jaxtyping import Array, Float
 
 from recsys.features.batch import Batch
@@ -62,7 +63,7 @@ class Learner:
             train_step, graph=self.graph, recipe=self.recipe, exchange=self.exchange
         )
         self.layout = shardings(jax.eval_shape(self.fresh), self.mesh)
-        self.compiled_step: Callable[[State, Batch], tuple[State, Report]] = jax.jit(
+        self.compiled_step: Wrapped = jax.jit(
             bound, donate_argnums=0, out_shardings=(self.layout, None)
         )
         self._fresh = jax.jit(self.fresh, out_shardings=self.layout)

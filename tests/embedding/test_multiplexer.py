@@ -1,4 +1,6 @@
-"""A batch to vectors by feature: keys, bags, sequences, crosses, lookups, and batches that do not fit."""
+"""A batch to vectors by feature: keys, bags, sequences, crosses, lookups, and batches that do not
+fit.
+"""
 
 import dataclasses
 
@@ -122,7 +124,7 @@ def test_a_rank_beyond_the_vocabulary_reads_the_unknown_value_never_a_neighbour(
 def test_a_batch_of_another_schema_is_refused(embed):
     other = Schema((Feature("city"), Feature("age", kind="numeric")))
     with pytest.raises(
-        ValueError, match="wants batches of 7 places, got .1,.: pack them with its schema"
+        ValueError, match=r"wants batches of 7 places, got .1,.: pack them with its schema"
     ):
         embed(other.encode({"city": ["Oslo"], "age": [1.0]}))
 

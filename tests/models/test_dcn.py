@@ -1,5 +1,7 @@
 """DCN-v2: the cross by hand, its shapes, and that it learns."""
 
+from typing import Any
+
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -21,15 +23,17 @@ SPEC = DCN(SCHEMA, Unified(Full(), DIM), cross=2, hidden=(16, 8))
 
 def test_a_cross_layer_by_hand():
     cross = Cross(2, 1, rngs=nnx.Rngs(0))
-    cross.layers[0].kernel[...] = jnp.array([[1.0, 0.0], [2.0, 1.0]])
-    cross.layers[0].bias[...] = jnp.array([0.5, -1.0])
+    layer: Any = cross.layers[0]
+    layer.kernel[...] = jnp.array([[1.0, 0.0], [2.0, 1.0]])
+    layer.bias[...] = jnp.array([0.5, -1.0])
     # x W + b = (1 + 6 + 0.5, 3 - 1); times x: (7.5, 6); plus x
     np.testing.assert_allclose(cross(jnp.array([[1.0, 3.0]])), [[8.5, 9.0]])
 
 
 def test_cross_layers_multiply_by_the_first_input():
     cross = Cross(1, 2, rngs=nnx.Rngs(0))
-    for layer in cross.layers:
+    layers: Any = cross.layers
+    for layer in layers:
         layer.kernel[...] = jnp.ones((1, 1))
         layer.bias[...] = jnp.zeros(1)
     # x = 3: 3 * 3 + 3 = 12, then 3 * 12 + 12 = 48

@@ -1,5 +1,7 @@
 """Row optimizers against numbers worked out by hand, and lazy Adam against dense Adam."""
 
+from typing import Any
+
 import jax.numpy as jnp
 import numpy as np
 import optax
@@ -93,13 +95,15 @@ def test_lazy_adam_has_the_moments_of_dense_adam_however_many_steps_were_skipped
     touched = 0
     for number, grad in enumerate(grads, start=1):
         direction, dense = adam.update(jnp.asarray(grad), dense)
+        direction = jnp.asarray(direction)
         if is_read[number - 1]:
             age = float(number - touched)
             change, slots = optimizer.update(jnp.asarray(grad)[None], slots, touch(number, age=age))
             touched = number
             np.testing.assert_allclose(change[0], -direction, rtol=1e-4)
-    np.testing.assert_allclose(slots["first"][0], dense.mu, rtol=1e-5)
-    np.testing.assert_allclose(slots["second"][0], dense.nu, rtol=1e-5)
+    moments: Any = dense
+    np.testing.assert_allclose(slots["first"][0], moments.mu, rtol=1e-5)
+    np.testing.assert_allclose(slots["second"][0], moments.nu, rtol=1e-5)
 
 
 @pytest.mark.parametrize("make", ROW_OPTIMIZERS.values(), ids=ROW_OPTIMIZERS)

@@ -1,7 +1,8 @@
-"""One small spec a method: the contract tests run over this registry, so that a row here tests a new method.
+"""One small spec a method: the contract tests run over this registry, so that a row here tests a
+new method.
 
-Each builds over the features of `tests.toy.SCHEMA` (vocabularies of 40 to 90 values) with vectors of 8, and
-is small enough that its mechanism has work to do there.
+Each builds over the features of `tests.toy.SCHEMA` (vocabularies of 40 to 90 values) with vectors
+of 8, and is small enough that its mechanism has work to do there.
 """
 
 from recsys.tables import ALPT, CAFE, DPQ, INT8, MDE, Full, Hash

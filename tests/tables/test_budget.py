@@ -1,4 +1,6 @@
-"""Every method and layout within a budget of bytes: never above it, and not a setting smaller than need be."""
+"""Every method and layout within a budget of bytes: never above it, and not a setting smaller
+than need be.
+"""
 
 import dataclasses
 import functools

@@ -1,6 +1,9 @@
-"""What every method must keep to, in every layout: shapes, exact sums, padding, bytes, freezing, NaN labels."""
+"""What every method must keep to, in every layout: shapes, exact sums, padding, bytes, freezing,
+NaN labels.
+"""
 
 import dataclasses
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -10,7 +13,7 @@ import pytest
 from recsys.optim import SGD, Adagrad, RowTraining, RowwiseAdagrad
 from recsys.tables import METHODS
 from recsys.tables.base import OUT, payload_bytes
-from recsys.training import Recipe, State
+from recsys.training import State
 from tests.tables.examples import EXAMPLES
 from tests.toy import DIM, SCHEMA, as_numpy, poisoned
 from tests.training.reference import CLOSE, Expected
@@ -59,7 +62,7 @@ def changed(before: State, after: State) -> dict[str, dict[str, np.ndarray]]:
     for t, arrays in rows.items():
         moved[t] = {}
         for a, array in arrays["rows"].items():
-            pairs = [(array[...], late[t]["rows"][a][...])]
+            pairs: list[Any] = [(array[...], late[t]["rows"][a][...])]
             slots = before.slots[t].get(a, {})
             pairs += [(slot, after.slots[t][a][name]) for name, slot in slots.items()]
             moved[t][a] = np.any([_differs(*pair) for pair in pairs], axis=0)

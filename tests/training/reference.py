@@ -1,7 +1,8 @@
 """The slow reference of the train step: autodiff over whole tables, and every row of them updated.
 
-Nothing is addressed but by a dense gather, and no repeat is ever found: autodiff sums them. With an optimizer
-that leaves a row without a gradient alone (SGD, both Adagrads) the real step must agree.
+Nothing is addressed but by a dense gather, and no repeat is ever found: autodiff sums them. With
+an optimizer that leaves a row without a gradient alone (SGD, both Adagrads) the real step must
+agree.
 """
 
 import dataclasses
@@ -103,7 +104,7 @@ class Reference:
         grads = jax.tree.map(lambda g: g * recipe.clip(norm), dense)
         updates, _ = recipe.dense_optimizer.update(grads, state.dense, state.params)
         _, _, _, rest = take_apart(model)
-        params = optax.apply_updates(state.params, updates)
+        params: Any = optax.apply_updates(state.params, updates)
         return Expected(rows, lowest, highest, slots, params, rest, touched, norm)
 
 

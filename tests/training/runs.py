@@ -20,7 +20,7 @@ from tests.training.reference import Reference
 
 BATCH = 96
 TIMES = 330  # a tall table's values to the toy's: 62,700 of them, which is below 2**16
-# Sums start above zero: from zero, Adagrad's first step is the sign of a gradient, rounding and all.
+# Sums start above zero: from zero, Adagrad's first step is a gradient's sign, rounding and all.
 RECIPE = Recipe(rows=RowTraining(Adagrad(0.2, initial=1e-4)), dense=Adam(1e-2))
 
 
@@ -75,7 +75,7 @@ def layout_of(method: str, layout: str):
 def learner(
     method: str, layout: str, recipe: Recipe = RECIPE, *, devices: int = 1, seed: int = 0
 ) -> Learner:
-    """A learner of the toy task with a method in a layout; its step is compiled at its first call."""
+    """A learner of the toy task with a method in a layout; its first call compiles its step."""
     mesh = make_mesh(jax.devices()[:devices])
     return Learner(Toy(layout_of(method, layout), seed=seed), recipe, mesh)
 

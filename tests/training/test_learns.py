@@ -5,17 +5,20 @@ import functools
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import nnx
+from jaxtyping import Array, Float
 from sklearn.metrics import roc_auc_score
 
+from recsys.embedding import Vectors
 from recsys.features import Batch
 from recsys.optim.touched import trained
 from recsys.tables.base import EmbeddingTable
 from recsys.training import Learner, State
 from tests.tables.examples import EXAMPLES
-from tests.toy import Toy, clicks
+from tests.toy import DIM, Toy, clicks
 from tests.training.runs import BATCH, EVERY, RECIPE, batch_of, cases, layout_of, learner
 
 pytestmark = pytest.mark.slow
@@ -35,14 +38,35 @@ def auc(own: Learner, state: State, seed: int) -> float:
     return float(roc_auc_score(test.label, own.predict(state, test)))
 
 
+class Signed(Toy):
+    """The toy model with a product that counts half of the entries against the other half.
+
+    Narrow vectors that only repeat a few numbers cancel out in it: how they are widened matters.
+    """
+
+    def __call__(self, vectors: Vectors, batch: Batch) -> Float[Array, " batch"]:
+        signs = jnp.array([[1.0, -1.0] * (DIM // 2)])
+        against = (vectors["user"] + vectors["tags"]) * vectors["item"] * (signs - 1.0)
+        return super().__call__(vectors, batch) + jnp.sum(against, axis=-1)
+
+
+def model_of(method: str, layout: str, seed: int = 0) -> Toy:
+    return Signed(layout_of(method, layout), seed=seed)
+
+
+@functools.cache
+def signed(method: str, layout: str) -> Learner:
+    return Learner(model_of(method, layout), RECIPE)
+
+
 def start(method: str, layout: str, seed: int) -> State:
-    return Learner(Toy(layout_of(method, layout), seed=seed), RECIPE).start()
+    return Learner(model_of(method, layout, seed), RECIPE).start()
 
 
 @functools.cache
 def learned(method: str, layout: str, seed: int) -> tuple[float, State]:
     """The AUC of a method after training, and the state that it got to."""
-    own, state = learner(method, layout), start(method, layout, seed)
+    own, state = signed(method, layout), start(method, layout, seed)
     for number in range(STEPS):
         state, _ = own.step(state, batch_of(split_of(seed)[0], number))
     return auc(own, state, seed), state
@@ -50,9 +74,11 @@ def learned(method: str, layout: str, seed: int) -> tuple[float, State]:
 
 @pytest.mark.parametrize(("method", "layout"), EVERY)
 def test_a_method_learns_the_toy_task(method, layout):
-    own, state = learner(method, layout), start(method, layout, 0)
+    own, state = learner(method, layout), learner(method, layout).start()
     assert abs(auc(own, state, 0) - 0.5) < 0.05
-    assert learned(method, layout, 0)[0] > 0.6
+    for number in range(STEPS):
+        state, _ = own.step(state, batch_of(split_of(0)[0], number))
+    assert auc(own, state, 0) > 0.6
 
 
 def arrays_of(method: str) -> list[str]:
@@ -80,8 +106,8 @@ def held(kind: type[EmbeddingTable], array: str) -> type[EmbeddingTable]:
 def learner_without(method: str, array: str) -> Learner:
     """A learner of the method in which one array of rows stays as it starts."""
     if not array.startswith("rows/"):
-        return learner(method, "unified")
-    model = Toy(layout_of(method, "unified"))
+        return signed(method, "unified")
+    model = model_of(method, "unified")
     for table in model.embed.tables.values():
         table.__class__ = held(type(table), array)
     return Learner(model, RECIPE)
@@ -108,7 +134,7 @@ def restored(params: nnx.State, first: nnx.State, array: str) -> nnx.State:
 
 
 def floats(own: Learner, state: State, array: str) -> list[np.ndarray]:
-    """The arrays of one name as what they mean: rows loaded from their codes, Params as they are."""
+    """The arrays of one name as what they mean: rows loaded from codes, Params as they are."""
     (table,) = own.model(state).embed.tables.values()
     if array.startswith("rows/"):
         return [np.array(table.load(table.stored())[array.removeprefix("rows/")])]
@@ -123,7 +149,7 @@ ARRAYS = [
 
 @pytest.mark.parametrize(("method", "array"), ARRAYS)
 def test_every_array_that_trains_moves_and_the_method_is_better_for_it(method, array):
-    own = learner(method, "unified")
+    own = signed(method, "unified")
     first = floats(own, start(method, "unified", 0), array)
     for before, after in zip(
         first, floats(own, learned(method, "unified", 0)[1], array), strict=True

@@ -1,4 +1,6 @@
-"""The step's own promises: skipped batches leave no trace, clipping, dropout, warm-up, averages, donation."""
+"""The step's own promises: skipped batches leave no trace, clipping, dropout, warm-up, averages,
+donation.
+"""
 
 import dataclasses
 import functools
