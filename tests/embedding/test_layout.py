@@ -1,4 +1,4 @@
-"""Which feature reads which table: plans, salts, separate tables, and layouts that make no sense."""
+"""Which feature reads which table: plans, salts, separate tables; layouts that make no sense."""
 
 import numpy as np
 import pytest
