@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import jax
 import pytest
 from jax.sharding import AxisType, Mesh
@@ -11,6 +12,8 @@ from jax.sharding import AxisType, Mesh
 # XLA's CPU collectives block threads of a pool that has one for each core, unless this says more;
 # with fewer threads than devices they wait for each other for ever. Read when JAX starts its CPU.
 os.environ.setdefault("NPROC", "16")
+hypothesis.settings.register_profile("shared", deadline=None)  # time says nothing of a busy machine
+hypothesis.settings.load_profile("shared")
 jax.config.update("jax_platforms", "cpu")
 jax.config.update("jax_num_cpu_devices", 8)
 jax.config.update("jax_numpy_rank_promotion", "raise")
