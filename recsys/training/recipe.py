@@ -43,6 +43,11 @@ class Recipe:
     def __post_init__(self):
         if not 0 <= self.dropout < 1:
             raise ValueError(f"dropout is a share in [0, 1), got {self.dropout}.")
+        if self.clip_norm < 0 or self.warmup < 0 or not 0 <= self.seed < 2**32:
+            raise ValueError(
+                "A recipe wants clip_norm and warmup of at least 0 and a seed of 32 bits, got "
+                f"clip_norm={self.clip_norm}, warmup={self.warmup}, seed={self.seed}."
+            )
         if self.repeats not in ("auto", *REPEATS):
             known = ", ".join(("auto", *REPEATS))
             raise ValueError(f"Unknown way of summing repeats {self.repeats!r}: known are {known}.")

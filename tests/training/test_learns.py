@@ -151,16 +151,16 @@ ARRAYS = [
 def test_every_array_that_trains_moves_and_the_method_is_better_for_it(method, array):
     own = signed(method, "unified")
     first = floats(own, start(method, "unified", 0), array)
-    for before, after in zip(
-        first, floats(own, learned(method, "unified", 0)[1], array), strict=True
-    ):
+    last = floats(own, learned(method, "unified", 0)[1], array)
+    for before, after in zip(first, last, strict=True):
         assert np.abs(after - before).max() > 1e-3
     without = learner_without(method, array)
     gains = [
         learned(method, "unified", seed)[0] - auc_without(without, method, array, seed)
         for seed in SEEDS
     ]
-    assert np.mean(gains) > 0.01, gains
+    assert np.mean(gains) > 0.02, gains
+    assert min(gains) > 0, gains
 
 
 def test_a_held_array_does_not_move():
