@@ -155,7 +155,8 @@ def draw(path: Path) -> None:
     for (table, layout), by_budget in groups.items():
         size = [np.mean([r.table_bytes or 0 for r in own]) / 1e3 for own in by_budget.values()]
         auc = [[(r.metrics or {})["auc"] for r in own] for own in by_budget.values()]
-        mean, spread = [np.mean(a) for a in auc], [np.std(a, ddof=1) for a in auc]
+        mean = [float(np.mean(own)) for own in auc]
+        spread = [float(np.std(own, ddof=1)) for own in auc]
         if table == "full":
             axes.axhspan(mean[0] - spread[0], mean[0] + spread[0], color="0.9")
             axes.axhline(mean[0], color="0.4", label=f"full, {size[0]:,.0f} kB")
