@@ -15,7 +15,7 @@ import numpy as np
 from experiments.benchmarks.batches import Batch
 
 if TYPE_CHECKING:
-    import torch
+    import torch  # pyright: ignore[reportMissingImports]  # an extra that checks do without
 
 
 def _import(module: str) -> Any:
