@@ -11,7 +11,7 @@ from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int8
+from jaxtyping import Array, Float, Int8, UInt16
 
 from recsys.spec import spec
 from recsys.tables.base import EmbeddingTable, Noise, Rows
@@ -43,15 +43,26 @@ class INT8Table(StoredAs):
     suffixes = (SCALE,)
 
     def load(self, rows: Rows) -> Rows:
-        scales = {
-            name + SCALE: rows[name + SCALE].astype(jnp.float32) for name in self.inner.heights
-        }
+        scales = {name + SCALE: from_bits(rows[name + SCALE]) for name in self.inner.heights}
         return scales | {n: from_codes(rows[n], scales[n + SCALE]) for n in self.held(rows)}
 
     def store(self, rows: Rows, noise: Noise) -> Rows:
         scales = {n + SCALE: fitted_scale(rows[n], rows[n + SCALE]) for n in self.held(rows)}
         codes = {n: to_codes(rows[n], scales[n + SCALE], noise(n)) for n in self.held(rows)}
-        return codes | {name: scale.astype(jnp.bfloat16) for name, scale in scales.items()}
+        return codes | {name: to_bits(scale) for name, scale in scales.items()}
+
+
+def from_bits(bits: UInt16[Array, "*rows 1"]) -> Float[Array, "*rows 1"]:
+    """The float32 whose upper half these bits are: a bfloat16.
+
+    Kept as bits because XLA on a CPU scatters bfloat16 by way of the whole array in float32.
+    """
+    return jax.lax.bitcast_convert_type(bits.astype(jnp.uint32) << 16, jnp.float32)
+
+
+def to_bits(scale: Float[Array, "*rows 1"]) -> UInt16[Array, "*rows 1"]:
+    """The upper half of the bits of a float32; exact for a bfloat16."""
+    return (jax.lax.bitcast_convert_type(scale, jnp.uint32) >> 16).astype(jnp.uint16)
 
 
 def from_codes(

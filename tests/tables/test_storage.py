@@ -57,7 +57,7 @@ def pruned(storage) -> StoredAs:
 def test_bytes_are_those_reported_and_no_float_copy_stays(storage, inner):
     spec, floats = storage(of=INNER[inner]), built(INNER[inner])
     table = built(spec)
-    scale = jnp.dtype(jnp.bfloat16 if storage is INT8 else jnp.float32)
+    scale = jnp.dtype(jnp.uint16 if storage is INT8 else jnp.float32)
     kinds = {name: stored.dtype for name, stored in table.stored().items()}
     assert kinds == {
         part: dtype
