@@ -1,7 +1,8 @@
 """recsys: feature embeddings for recommenders, in JAX and Flax."""
 
 from recsys.embedding import Embedding, Group, Grouped, PerFeature, Unified
-from recsys.features import Batch, Feature, Schema, Shuffled
+from recsys.data import Shuffled
+from recsys.features import Batch, Feature, Schema
 from recsys.models import DCN
 from recsys.optim import Adam, LazyAdam, RowTraining, RowwiseAdagrad
 from recsys.parallel.mesh import make_mesh

@@ -12,6 +12,7 @@ ORDER = """
 typing
 registry spec pytree
 features
+data
 release index
 tables
 embedding
@@ -21,6 +22,7 @@ parallel
 optim
 checkpoint
 training export
+cli
 """.strip().splitlines()
 RANK = {layer: rank for rank, line in enumerate(ORDER) for layer in line.split()}
 SERVER_MAY_IMPORT = {"typing", "features", "release", "index"}

@@ -4,7 +4,9 @@ No storage codec, no mesh, no methods, no guards against padding or non-finite l
 SGD on the network and exact row-wise Adagrad on the touched rows.
 """
 
+import functools
 import itertools
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -12,6 +14,7 @@ import numpy as np
 from jaxtyping import Array, Float, Float32, Int32
 
 from experiments.benchmarks.batches import Batch
+from recsys.features.hashing import uniform
 from recsys.parallel.repeats import claim, total
 from recsys.tables.base import OUT
 
@@ -36,7 +39,7 @@ class BareJAX:
         epsilon: float = 1e-8,
     ) -> None:
         self.rate, self.epsilon = learning_rate, epsilon
-        self.table = jax.jit(_uniform, static_argnums=(1, 2))(jax.random.key(0), rows, dim)
+        self.table = _uniform(rows, dim)
         self.sums = jnp.zeros((rows, 1))
         self.network = _network(jax.random.key(1), (features * dim, *hidden, 1))
         self.batches = [
@@ -48,20 +51,20 @@ class BareJAX:
         self._look_up = jax.jit(_read)
         self._learn = jax.jit(self._update, donate_argnums=(0, 1))
 
-    def step(self, i: int) -> None:
-        """Reads, learns and writes: one whole train step, to its end."""
+    def step(self, i: int) -> Array:
+        """Reads, learns and writes: queues one whole train step."""
         ids, labels = self.batches[i % len(self.batches)]
         self.table, self.sums, self.network, loss = self._step(
             self.table, self.sums, self.network, ids, labels
         )
-        jax.block_until_ready((self.table, self.sums, self.network, loss))
+        return loss
 
-    def embedding(self, i: int) -> None:
+    def embedding(self, i: int) -> Any:
         """Only the lookup, and the update by a given gradient."""
         ids, _ = self.batches[i % len(self.batches)]
         vectors = self._look_up(self.table, ids)
         self.table, self.sums = self._learn(self.table, self.sums, ids, self.upstream)
-        jax.block_until_ready((self.table, self.sums, vectors))
+        return self.sums, vectors
 
     def _whole(
         self,
@@ -108,8 +111,10 @@ def _read(
     return table.at[ids].get(mode="fill", fill_value=0)
 
 
-def _uniform(key: Array, rows: int, dim: int) -> Float[Array, "rows dim"]:
-    return jax.random.uniform(key, (rows, dim), minval=-0.01, maxval=0.01)
+@functools.partial(jax.jit, static_argnums=(0, 1))
+def _uniform(rows: int, dim: int) -> Float[Array, "rows dim"]:
+    row, column = (jax.lax.broadcasted_iota(jnp.uint32, (rows, dim), axis) for axis in (0, 1))
+    return jnp.asarray(uniform(row, column, 0) - 0.5) * 0.02
 
 
 def _network(key: Array, widths: tuple[int, ...]) -> Network:

@@ -21,7 +21,7 @@ from recsys.optim import DenseSGD, RowTraining, RowwiseAdagrad
 from recsys.tables import Hash
 from recsys.tables.base import Context
 from recsys.towers import MLP
-from recsys.training import Learner, Recipe, State
+from recsys.training import Learner, Recipe, Report, State
 
 
 class Network(nnx.Module):
@@ -94,18 +94,18 @@ class Ours:
         self.others = jax.jit(lambda: without_rows(self.alone.fresh()))()
         self.batches = [self.learner.put(packed(ids, labels)) for ids, labels in batches]
 
-    def step(self, i: int) -> None:
-        """Reads, learns and writes: one whole train step, to its end."""
+    def step(self, i: int) -> Report:
+        """Reads, learns and writes: queues one whole train step."""
         self.state, report = self.learner.step(self.state, self.batches[i % len(self.batches)])
-        jax.block_until_ready((self.state, report))
+        return report
 
-    def embedding(self, i: int) -> None:
+    def embedding(self, i: int) -> Report:
         """The same step without a network: the gradient on the vectors is given."""
         state = dataclasses.replace(self.others, rows=self.state.rows, slots=self.state.slots)
         state, report = self.alone.step(state, self.batches[i % len(self.batches)])
-        jax.block_until_ready((state, report))
         self.state = dataclasses.replace(self.state, rows=state.rows, slots=state.slots)
         self.others = without_rows(state)
+        return report
 
 
 def without_rows(state: State) -> State:

@@ -8,8 +8,8 @@ distance to it is what the library costs. Records go to `results/step.json` and
     python -m experiments.benchmarks.step
     python -m experiments.benchmarks.step --heights
 
-All contenders run in one process with the same allocator settings, in turn; their ratios are
-medians over rounds. Every system gets its ids as it likes them before the clock starts.
+All contenders run in one process with the same allocator settings, in turns of eight steps in a
+row; their ratios are medians over rounds. Every system gets its ids as it likes them before the clock starts.
 """
 
 import dataclasses
@@ -17,7 +17,7 @@ import gc
 import importlib
 import sys
 from collections.abc import Callable, Mapping
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import tyro
 
@@ -48,11 +48,11 @@ class Contender(Protocol):
     name: str  # how tables call it
     recipe: str  # the optimizer of its table
 
-    def step(self, i: int) -> None:
-        """Trains on batch i, modulo the number of batches, and returns when all is written."""
+    def step(self, i: int) -> Any:
+        """Trains on batch i, modulo the number of batches; returns what to wait for, if any."""
         ...
 
-    def embedding(self, i: int) -> None:
+    def embedding(self, i: int) -> Any:
         """Looks batch i up and applies a fixed upstream gradient, without the network."""
         ...
 
@@ -66,7 +66,7 @@ class Step:
     features: int = 26  # lookups of one example
     batch: int = 4096  # examples of one step
     zipf: float = 1.2  # exponent of the ids' popularity, above 1
-    rounds: int = 40  # measured turns of each contender
+    rounds: int = 30  # measured turns of each contender
     batches: int = 8  # distinct batches that the turns rotate over
     contenders: tuple[Name, ...] = ("ours", "bare_jax", "fbgemm", "torch")
     heights: bool = False  # instead: 100 million rows x 16 against 1 million
@@ -156,7 +156,7 @@ def compare_heights(settings: Step) -> list[Record]:
     return records
 
 
-def _rotating(run: Callable[[int], None], offset: int, count: int) -> Callable[[int], None]:
+def _rotating(run: Callable[[int], Any], offset: int, count: int) -> Callable[[int], Any]:
     return lambda i: run(offset + i % count)
 
 

@@ -9,7 +9,9 @@ import gc
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
+import jax
 import numpy as np
 
 
@@ -26,27 +28,33 @@ class Summary:
 
 
 def interleave(
-    runners: Mapping[str, Callable[[int], None]],
+    runners: Mapping[str, Callable[[int], Any]],
     *,
     rounds: int,
-    warmup: int = 4,
+    warmup: int = 1,
+    turn: int = 8,
     rest_s: float = 0.02,
 ) -> dict[str, list[float]]:
-    """The seconds that each runner took in each round; runner(i) does its i-th step to the end.
+    """The seconds of one step of each runner in each round.
 
-    A runner rotates over batches of its own by i. The rest before each turn lets the worker
-    threads of the last contender stop spinning, which would otherwise be billed to the next.
+    A turn is `turn` steps in a row, as a training loop takes them, after one that is not measured
+    and fills the caches, which the contender before has left with its own rows. runner(i) does its
+    i-th step, or queues it and returns arrays to wait for; the clock stops when all are done. A
+    runner rotates over batches of its own by i. The rest before each turn lets the worker threads
+    of the last contender stop spinning, which would otherwise be billed to the next.
     """
     seconds: dict[str, list[float]] = {name: [] for name in runners}
     gc.collect()
     gc.disable()
     try:
-        for i in range(warmup + rounds):
+        for number in range(warmup + rounds):
             for name, run in runners.items():
                 time.sleep(rest_s)
+                jax.block_until_ready(run(number))
                 start = time.perf_counter()
-                run(i)
-                seconds[name].append(time.perf_counter() - start)
+                last = [run(number + 1 + i) for i in range(turn)][-1]
+                jax.block_until_ready(last)
+                seconds[name].append((time.perf_counter() - start) / turn)
     finally:
         gc.enable()
     return {name: values[warmup:] for name, values in seconds.items()}

@@ -23,7 +23,7 @@ from flax import nnx
 from experiments.results import RESULTS, Record, device, load, save
 from recsys.embedding import Embedding, Layout, PerFeature, Unified
 from recsys.features import Batch, Feature, Schema, Shuffled
-from recsys.features.datasets import movielens_100k
+from recsys.data.datasets import movielens_100k
 from recsys.models import DCN
 from recsys.optim import Adam, LazyAdam, RowTraining
 from recsys.parallel.memory import keep_freed_memory

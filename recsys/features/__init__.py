@@ -13,7 +13,6 @@ from recsys.features.hashing import (
     split,
     uniform,
 )
-from recsys.features.loader import Shuffled
 from recsys.features.schema import Feature, Schema
 from recsys.features.vocabulary import Vocabulary
 
@@ -22,7 +21,6 @@ __all__ = [
     "Batch",
     "Feature",
     "Schema",
-    "Shuffled",
     "Vocabulary",
     "Words",
     "bucket",

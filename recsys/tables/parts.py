@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float
 
+from recsys.features.hashing import uniform
 from recsys.tables.base import OUT, Field
 from recsys.tables.method import Dial, Method
 
@@ -18,7 +19,11 @@ def uniform_rows(rows: int, width: int, bound: float, rngs: nnx.Rngs) -> Float[A
             f"An array holds at most {OUT - 1:,} rows (gathers have 32-bit indices), got {rows:,}: "
             "deal the features over several tables."
         )
-    return jax.random.uniform(rngs.params(), (rows, width), minval=-bound, maxval=bound)
+    # By counters, which XLA makes where it writes them: jax.random.uniform needs twice the rows'
+    # bytes beside them, and a table may be as large as the memory allows.
+    seed = jax.random.bits(rngs.params())
+    counters = [jax.lax.broadcasted_iota(jnp.uint32, (rows, width), axis) for axis in (0, 1)]
+    return jnp.asarray(2 * uniform(*counters, seed) - 1) * jnp.float32(bound)
 
 
 def straight_through(

@@ -117,7 +117,10 @@ class Learner:
                 f"A batch is split over {self.mesh.size} devices, got {count} examples: "
                 f"use a batch size that {self.mesh.size} divides."
             )
-        return jax.device_put(batch, split(self.mesh))
+        wanted = split(self.mesh)
+        if getattr(batch.label, "sharding", None) == wanted:
+            return batch  # it is there already, and to ask JAX for it takes time
+        return jax.device_put(batch, wanted)
 
     def fresh(self) -> State:
         """The state before the first step, wherever JAX puts it."""

@@ -19,7 +19,7 @@ import jax
 
 from recsys.checkpoint import ASYNC_LIMIT_BYTES, Saver, latest, restore
 from recsys.features.batch import Batch
-from recsys.features.loader import Shuffled
+from recsys.data.loader import Shuffled
 from recsys.training.evaluation import evaluate
 from recsys.training.learner import Learner
 from recsys.training.log import MetricsLog

@@ -11,7 +11,7 @@ import time
 import jax
 from tqdm import tqdm
 
-from recsys.features.loader import Shuffled
+from recsys.data.loader import Shuffled
 from recsys.training.learner import Learner
 from recsys.training.log import MetricsLog
 from recsys.training.step import Report

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from recsys.features.datasets import movielens_100k
+from recsys.data.datasets import movielens_100k
 
 DATASETS: dict[str, Callable[[Path], dict[str, np.ndarray]]] = {"ml-100k": movielens_100k.load}
 

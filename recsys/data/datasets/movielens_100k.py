@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Int, Shaped
 
-from recsys.features.datasets import wheel
+from recsys.data.datasets import wheel
 
 Columns = dict[str, Shaped[np.ndarray, "rows"]]
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from recsys.features.datasets import DATASETS, movielens_100k
-from recsys.features.datasets.movielens_100k import GENRES, fetch, load
+from recsys.data.datasets import DATASETS, movielens_100k
+from recsys.data.datasets.movielens_100k import GENRES, fetch, load
 
 FILES = ("ml-100k.inter", "ml-100k.user", "ml-100k.item")
 
