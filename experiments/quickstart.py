@@ -18,11 +18,11 @@ import numpy as np
 import tyro
 from flax import nnx
 
-from recsys.embedding import Unified
 from recsys.data import Shuffled
+from recsys.data.datasets import movielens_100k
+from recsys.embedding import Unified
 from recsys.features import Feature, Schema
 from recsys.features.batch import Batch
-from recsys.data.datasets import movielens_100k
 from recsys.models import DCN
 from recsys.optim import Adam, LazyAdam, RowTraining
 from recsys.tables import Full, Hash

@@ -1,7 +1,7 @@
 """recsys: feature embeddings for recommenders, in JAX and Flax."""
 
-from recsys.embedding import Embedding, Group, Grouped, PerFeature, Unified
 from recsys.data import Shuffled
+from recsys.embedding import Embedding, Group, Grouped, PerFeature, Unified
 from recsys.features import Batch, Feature, Schema
 from recsys.models import DCN
 from recsys.optim import Adam, LazyAdam, RowTraining, RowwiseAdagrad

@@ -9,7 +9,8 @@ distance to it is what the library costs. Records go to `results/step.json` and
     python -m experiments.benchmarks.step --heights
 
 All contenders run in one process with the same allocator settings, in turns of eight steps in a
-row; their ratios are medians over rounds. Every system gets its ids as it likes them before the clock starts.
+row; their ratios are medians over rounds. Every system gets its ids as it likes them before the
+clock starts.
 """
 
 import dataclasses

@@ -13,6 +13,14 @@ from jaxtyping import Array, Bool, Float32, Integer, UInt32
 from recsys.pytree import pytree
 
 ArrayOf = Array | np.ndarray
+TYPES = {
+    "high": np.uint32,
+    "low": np.uint32,
+    "valid": np.bool_,
+    "numbers": np.float32,
+    "label": np.float32,
+    "weight": np.float32,
+}
 
 
 @pytree
@@ -30,6 +38,20 @@ class Batch:
     def __len__(self) -> int:
         """How many examples."""
         return len(self.label)
+
+    def check(self) -> None:
+        """Refuses arrays of another type, which JAX would cut short or compute with in silence.
+
+        Raises:
+            TypeError: an array is not of the type that its name has.
+        """
+        for name, wanted in TYPES.items():
+            found = getattr(self, name).dtype
+            if found != wanted:
+                raise TypeError(
+                    f"A batch wants {name} as {np.dtype(wanted)}, got {found}: make batches with "
+                    "Schema.encode, or 64-bit keys into two words with recsys.features.split."
+                )
 
     def take(self, indices: Integer[np.ndarray, "taken"] | slice) -> "Batch":
         """Some of the examples, in this order."""

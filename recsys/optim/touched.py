@@ -138,10 +138,17 @@ class RowTraining:
             name: self._start(len(table.rows[name][...]), widths[name]) for name in sorted(names)
         }
 
+    def move(self, slots: Slots, moves: Moves, exchange: Exchange) -> Slots:
+        """The slots of an array whose rows move; a row that is cleared starts afresh."""
+        starts = {name: slot.initial for name, slot in self._wanted(1).items()}
+        return {n: move(s, moves, exchange, start=starts.get(n, 0)) for n, s in slots.items()}
+
+    def _wanted(self, width: int) -> dict[str, SlotSpec]:
+        own = self.optimizer.slots(width)
+        return {**own, "average": SlotSpec(width)} if self.average else own
+
     def _start(self, height: int, width: int) -> Slots:
-        wanted = self.optimizer.slots(width)
-        if self.average:
-            wanted = {**wanted, "average": SlotSpec(width)}
+        wanted = self._wanted(width)
         slots = {n: jnp.full((height, s.width), s.initial, jnp.float32) for n, s in wanted.items()}
         if self.optimizer.needs_age or self.average:
             slots["touched"] = jnp.zeros((height, 1), jnp.int32)
@@ -192,11 +199,13 @@ class RowTraining:
         return rows
 
 
-def move(array: Array, moves: Moves, exchange: Exchange) -> Array:
-    """The array with rows moved: all sources are read before any target is written."""
-    return exchange.write(
-        array, moves.target, array.at[moves.source].get(mode="fill", fill_value=0)
-    )
+def move(array: Array, moves: Moves, exchange: Exchange, *, start: float = 0.0) -> Array:
+    """The array with rows moved: all sources are read before any target is written.
+
+    A source of OUT brings `start`, what a fresh row holds.
+    """
+    rows = array.at[moves.source].get(mode="fill", fill_value=start)
+    return exchange.write(array, moves.target, rows)
 
 
 def keep_finite(reads: dict[str, Reads], is_finite: Bool[Array, ""]) -> dict[str, Reads]:

@@ -14,7 +14,7 @@ from jax.sharding import Mesh
 from jaxtyping import Array, Int, Int32, Shaped
 
 from recsys.parallel.mesh import split, whole
-from recsys.tables.base import Rows
+from recsys.tables.base import OUT, Rows
 from recsys.tables.base import read as gather
 
 
@@ -33,11 +33,13 @@ class Exchange:
 
     def write(self, stored: Array, rows: Int32[Array, " places"], values: Array) -> Array:
         """The array with these rows replaced; rows at OUT are dropped, the others are distinct."""
-        # Distinct even where dropped, as promised to XLA: no two entries name the same row.
-        distinct = jnp.where(
-            rows >= len(stored), rows - jnp.arange(len(rows), dtype=rows.dtype), rows
+        # Distinct even where dropped, as promised to XLA: no two entries name the same row, and
+        # a negative one lies outside of every array.
+        dropped = -1 - jnp.arange(len(rows), dtype=rows.dtype)
+        distinct = jnp.where(rows == OUT, dropped, rows)
+        return stored.at[distinct].set(
+            values, mode="drop", unique_indices=True, wrap_negative_indices=False
         )
-        return stored.at[distinct].set(values, mode="drop", unique_indices=True)
 
     def everywhere(self, array: Shaped[Array, "places *rest"]) -> Shaped[Array, "places *rest"]:
         """Something of the whole batch on every device: a few bytes a place, so that all agree."""

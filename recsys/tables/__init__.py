@@ -8,6 +8,7 @@ from recsys.tables.hash import Hash
 from recsys.tables.int8 import INT8
 from recsys.tables.mde import MDE
 from recsys.tables.method import Method
+from recsys.tables.multihash import MultiHash
 
 METHODS: dict[str, type[Method]] = {
     "alpt": ALPT,
@@ -17,4 +18,5 @@ METHODS: dict[str, type[Method]] = {
     "hash": Hash,
     "int8": INT8,
     "mde": MDE,
+    "multihash": MultiHash,
 }

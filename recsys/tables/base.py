@@ -22,6 +22,7 @@ OUT = (
     2**31 - 1
 )  # the address of padding: beyond every array, so reads fill with zero and writes drop
 HEIGHT_MULTIPLE = 512  # stored arrays are padded to this many rows, so that any mesh divides them
+MOST_ROWS = 2**31 - HEIGHT_MULTIPLE  # of one array: gathers have 32-bit indices, OUT is beyond it
 
 Rows = dict[str, Array]  # array name -> rows; stored or float, at their places or whole
 

@@ -10,7 +10,7 @@ from flax import nnx
 from jaxtyping import Array, Float, Int32
 
 from recsys.spec import spec
-from recsys.tables.base import OUT, Context, EmbeddingTable, Field, Keys, Moves, Rows
+from recsys.tables.base import MOST_ROWS, OUT, Context, EmbeddingTable, Field, Keys, Moves, Rows
 from recsys.tables.frozen.remapped import RemappedTable, remapped
 from recsys.tables.hash import hashed
 from recsys.tables.method import Category, Dial, Method
@@ -57,10 +57,10 @@ class CAFE(Method):
                 f"CAFE needs at least one of each, got ways={self.ways}, "
                 f"candidates={self.candidates}, every={self.every}: use 1 or more."
             )
-        if not self.ways < self.rows < OUT:
+        if not self.ways < self.rows <= MOST_ROWS:
             raise ValueError(
-                f"CAFE needs a shared row and a bucket of ways={self.ways} hot ones, and fewer "
-                f"than {OUT:,} rows, got rows={self.rows:,}. For a budget in bytes use "
+                f"CAFE needs a shared row and a bucket of ways={self.ways} hot ones, and at most "
+                f"{MOST_ROWS:,} rows, got rows={self.rows:,}. For a budget in bytes use "
                 "CAFE().within(budget_bytes, dim, fields)."
             )
         if not (0 < self.share < 1 and 0 < self.decay <= 1):

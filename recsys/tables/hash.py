@@ -11,7 +11,7 @@ from jaxtyping import Array, Float, Int32
 
 from recsys.features.hashing import bucket
 from recsys.spec import spec
-from recsys.tables.base import OUT, Context, EmbeddingTable, Field, Keys, Rows, masked
+from recsys.tables.base import MOST_ROWS, Context, EmbeddingTable, Field, Keys, Rows, masked
 from recsys.tables.method import Category, Dial, Method
 from recsys.tables.parts import row_dial, uniform_rows
 
@@ -32,9 +32,9 @@ class Hash(Method):
     initial: float = 0.05  # rows start uniform in [-initial, initial]
 
     def __post_init__(self):
-        if not 0 < self.rows < OUT:
+        if not 0 < self.rows <= MOST_ROWS:
             raise ValueError(
-                f"Hash needs between one row and {OUT - 1:,}, got rows={self.rows:,}. "
+                f"Hash needs between one row and {MOST_ROWS:,}, got rows={self.rows:,}. "
                 "For a budget in bytes use Hash().within(budget_bytes, dim, fields)."
             )
 

@@ -8,16 +8,16 @@ from flax import nnx
 from jaxtyping import Array, Float
 
 from recsys.features.hashing import uniform
-from recsys.tables.base import OUT, Field
+from recsys.tables.base import MOST_ROWS, Field
 from recsys.tables.method import Dial, Method
 
 
 def uniform_rows(rows: int, width: int, bound: float, rngs: nnx.Rngs) -> Float[Array, "rows width"]:
     """Rows drawn uniformly from [-bound, bound], as Keras starts an embedding."""
-    if rows >= OUT:
+    if rows > MOST_ROWS:
         raise ValueError(
-            f"An array holds at most {OUT - 1:,} rows (gathers have 32-bit indices), got {rows:,}: "
-            "deal the features over several tables."
+            f"An array holds at most {MOST_ROWS:,} rows (gathers have 32-bit indices), got "
+            f"{rows:,}: deal the features over several tables."
         )
     # By counters, which XLA makes where it writes them: jax.random.uniform needs twice the rows'
     # bytes beside them, and a table may be as large as the memory allows.
@@ -45,5 +45,5 @@ def round_stochastic(
 def row_dial(method: Method, fields: tuple[Field, ...]) -> Dial:
     """The dial of a method with a free number of `rows`: from one up to one a value."""
     known = [field.values for field in fields if field.values is not None]
-    most = OUT - 1 if len(known) < len(fields) else min(OUT - 1, sum(known))
+    most = MOST_ROWS if len(known) < len(fields) else min(MOST_ROWS, sum(known))
     return Dial(settings=most, make=lambda n: dataclasses.replace(method, rows=n + 1))

@@ -66,6 +66,7 @@ class Learner:
         self.compiled_step: Wrapped = jax.jit(
             bound, donate_argnums=0, out_shardings=(self.layout, None)
         )
+        self._latest: tuple[Any, int] = (None, 0)  # the step of the state given last: array, number
         self._fresh = jax.jit(self.fresh, out_shardings=self.layout)
         self._predict = jax.jit(self._logits)
         self._average = jax.jit(self._averaged_rows)
@@ -81,10 +82,18 @@ class Learner:
 
     def step(self, state: State, batch: Batch) -> tuple[State, Report]:
         """One step of training, and the tables' own work on the whole table where it is due."""
-        before = int(state.step) if self.periods else 0
+        number = self._number(state) + 1 if self.periods else 0
         state, report = self.compiled_step(state, self.put(batch))
-        due = tuple(t for t, period in self.periods.items() if (before + 1) % period == 0)
-        return (self._maintain(state, due) if due else state), report
+        due = tuple(t for t, period in self.periods.items() if number % period == 0)
+        if due:
+            state = self._maintain(state, due)
+        self._latest = (state.step, number)
+        return state, report
+
+    def _number(self, state: State) -> int:
+        """Steps of a state; of the one that came last without waiting for the device."""
+        array, number = self._latest
+        return number if array is state.step else int(state.step)
 
     def predict(self, state: State, batch: Batch) -> Float[Array, " batch"]:
         """The model's answer for each example."""
@@ -110,7 +119,12 @@ class Learner:
         return dataclasses.replace(state, rows=self._average(state), params=params)
 
     def put(self, batch: Batch) -> Batch:
-        """The batch on the mesh, split by example."""
+        """The batch on the mesh, split by example.
+
+        Raises:
+            TypeError: an array has the wrong type, as int64 ids.
+            ValueError: the devices cannot share the examples out.
+        """
         count = len(batch.label)
         if count % self.mesh.size:
             raise ValueError(
@@ -120,6 +134,7 @@ class Learner:
         wanted = split(self.mesh)
         if getattr(batch.label, "sharding", None) == wanted:
             return batch  # it is there already, and to ask JAX for it takes time
+        batch.check()
         return jax.device_put(batch, wanted)
 
     def fresh(self) -> State:
@@ -148,7 +163,6 @@ class Learner:
         return model(model.embed.split(vectors, keys), batch)
 
     def _maintained(self, state: State, due: tuple[str, ...]) -> State:
-
         model = self.model(state)
         context = Context(step=state.step, seed=state.seed, train=True)
         slots = {t: dict(own) for t, own in state.slots.items()}
@@ -157,7 +171,7 @@ class Learner:
             for a, moves in table.maintain(context).items():
                 table.rows[a][...] = move(table.rows[a][...], moves, self.exchange)
                 if a in slots[t]:
-                    slots[t][a] = {n: move(s, moves, self.exchange) for n, s in slots[t][a].items()}
+                    slots[t][a] = self.recipe.rows.move(slots[t][a], moves, self.exchange)
         _, rows, params, rest = take_apart(model)
         return dataclasses.replace(state, rows=rows, params=params, rest=rest, slots=slots)
 

@@ -18,8 +18,8 @@ from typing import Any
 import jax
 
 from recsys.checkpoint import ASYNC_LIMIT_BYTES, Saver, latest, restore
-from recsys.features.batch import Batch
 from recsys.data.loader import Shuffled
+from recsys.features.batch import Batch
 from recsys.training.evaluation import evaluate
 from recsys.training.learner import Learner
 from recsys.training.log import MetricsLog

@@ -58,6 +58,7 @@ class Report(NamedTuple):
     loss: Float[Array, ""]
     grad_norm: Float[Array, ""]  # of all gradients, before clipping
     is_finite: Bool[Array, ""]  # False: the step changed nothing
+    is_whole: Bool[Array, ""]  # False: it, or a later pass of it, was not finite and left out
 
 
 def take_apart(model: nnx.Module) -> tuple[nnx.GraphDef, nnx.State, nnx.State, nnx.State]:
@@ -101,7 +102,8 @@ def train_step(
     loss, (dense, grads) = gradients(state.params, rows)
     sums = sum_pass(0, tables, grads, reads, way=recipe.way)
     norm = global_norm(dense, sums)
-    report = Report(loss, norm, jnp.isfinite(loss) & jnp.isfinite(norm))
+    is_finite = jnp.isfinite(loss) & jnp.isfinite(norm)
+    report = Report(loss, norm, is_finite, is_finite)
     reads = {name: keep_finite(read, report.is_finite) for name, read in reads.items()}
 
     passes = Passes(recipe, exchange, context, state.taken, norm)
@@ -109,7 +111,8 @@ def train_step(
     for number in range(max(len(table.passes) for table in tables.values())):
         if number > 0:  # a later pass sees the rows as the one before left them
             _, (_, later) = gradients(state.params, latest)
-            sums = _if_finite(sum_pass(number, tables, later, reads, way=recipe.way))
+            sums, is_whole = _if_finite(sum_pass(number, tables, later, reads, way=recipe.way))
+            report = report._replace(is_whole=report.is_whole & is_whole)
         for t, table in tables.items():
             if number < len(table.passes):
                 is_last = number == len(table.passes) - 1
@@ -117,7 +120,7 @@ def train_step(
                     t, table, latest[t], sums[t], slots[t], reads[t], is_last=is_last
                 )
 
-    _observe(tables, keys, grads, slots, context, report.is_finite, exchange)
+    _observe(tables, keys, grads, slots, context, report.is_finite, recipe, exchange)
     params, opt, average = _update_dense(state, dense, recipe, report)
     _, rows_state, _, rest = take_apart(model)
     state = State(
@@ -134,10 +137,10 @@ def train_step(
     return state, report
 
 
-def _if_finite(sums: dict[str, Rows]) -> dict[str, Rows]:
-    """The sums, or zeros if they overflow: a later pass that went wrong teaches nothing."""
+def _if_finite(sums: dict[str, Rows]) -> tuple[dict[str, Rows], Bool[Array, ""]]:
+    """The sums, or zeros if they overflow (a pass that went wrong teaches nothing), and which."""
     is_finite = jnp.isfinite(global_norm({}, sums))
-    return jax.tree.map(lambda grad: jnp.where(is_finite, grad, 0.0), sums)
+    return jax.tree.map(lambda grad: jnp.where(is_finite, grad, 0.0), sums), is_finite
 
 
 def _observe(
@@ -147,6 +150,7 @@ def _observe(
     slots: dict[str, dict[str, dict[str, Array]]],
     context: Context,
     is_finite: Bool[Array, ""],
+    recipe: Recipe,
     exchange: Exchange,
 ) -> None:
     """Lets the tables take note of the step, and moves the rows they name, slots with them."""
@@ -155,7 +159,7 @@ def _observe(
         for a, moves in table.observe(key, grads[t], context).items():
             table.rows[a][...] = move(table.rows[a][...], moves, exchange)
             if a in slots[t]:  # an array that no optimizer trains has none
-                slots[t][a] = {n: move(s, moves, exchange) for n, s in slots[t][a].items()}
+                slots[t][a] = recipe.rows.move(slots[t][a], moves, exchange)
 
 
 def _update_dense(

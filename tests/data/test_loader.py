@@ -4,7 +4,8 @@ import jax
 import numpy as np
 import pytest
 
-from recsys.features import Batch, Shuffled
+from recsys.data import Shuffled
+from recsys.features import Batch
 
 
 def examples(count: int) -> Batch:

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from recsys.optim import SGD, LazyAdam, RowTraining
+from recsys.optim import SGD, Adagrad, LazyAdam, RowTraining
 from recsys.optim.touched import find_repeats, move, sum_repeats
 from recsys.parallel.exchange import Exchange
 from recsys.parallel.mesh import make_mesh
 from recsys.parallel.repeats import REPEATS
-from recsys.tables import Full
-from recsys.tables.base import OUT, Field, Moves
+from recsys.tables import Full, Hash
+from recsys.tables.base import HEIGHT_MULTIPLE, MOST_ROWS, OUT, Field, Moves
 
 HEIGHT, WIDTH = 6, 2
 
@@ -120,6 +120,20 @@ def test_moves_read_all_sources_before_they_write_any_target(exchange):
     array = jnp.arange(5.0)[:, None]
     moves = Moves(jnp.array([0, 1, OUT, 4]), jnp.array([1, 0, 2, OUT]))
     np.testing.assert_array_equal(move(array, moves, exchange)[:, 0], [1, 0, 0, 3, 4])
+
+
+def test_a_row_that_is_cleared_starts_with_fresh_slots(exchange):
+    training = RowTraining(Adagrad(initial=0.5))
+    slots = {"sum": jnp.array([[3.0], [4.0]])}
+    moves = Moves(jnp.array([0, OUT]), jnp.array([1, 0]))
+    np.testing.assert_array_equal(training.move(slots, moves, exchange)["sum"], [[0.5], [3.0]])
+
+
+def test_the_tallest_array_ends_before_the_address_of_padding():
+    assert MOST_ROWS % HEIGHT_MULTIPLE == 0  # so that it is padded no further
+    assert MOST_ROWS <= OUT
+    with pytest.raises(ValueError, match="between one row and 2,147,483,136"):
+        Hash(rows=MOST_ROWS + 1)
 
 
 @pytest.mark.parametrize(

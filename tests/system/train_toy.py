@@ -9,8 +9,8 @@ from pathlib import Path
 import jax
 from flax import nnx
 
+from recsys.data import Shuffled
 from recsys.embedding import Group, Grouped, Unified
-from recsys.features import Shuffled
 from recsys.models import DCN
 from recsys.optim import LazyAdam, RowTraining
 from recsys.tables import CAFE, INT8, Hash

@@ -5,7 +5,7 @@ Each builds over the features of `tests.toy.SCHEMA` (vocabularies of 40 to 90 va
 of 8, and is small enough that its mechanism has work to do there.
 """
 
-from recsys.tables import ALPT, CAFE, DPQ, INT8, MDE, Full, Hash
+from recsys.tables import ALPT, CAFE, DPQ, INT8, MDE, Full, Hash, MultiHash
 from recsys.tables.method import Method
 
 EXAMPLES: dict[str, Method] = {
@@ -16,4 +16,5 @@ EXAMPLES: dict[str, Method] = {
     "hash": Hash(rows=120),
     "int8": INT8(),
     "mde": MDE(alpha=1.0, base=2.0),
+    "multihash": MultiHash(rows=60),
 }

@@ -13,8 +13,8 @@ import pytest
 from flax import nnx
 
 from recsys.checkpoint import describe, steps
+from recsys.data import Shuffled
 from recsys.embedding import Unified
-from recsys.features import Shuffled
 from recsys.metrics import AUC, LogLoss, Predictions
 from recsys.models import DCN
 from recsys.optim import Adam, LazyAdam, RowTraining

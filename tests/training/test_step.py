@@ -2,6 +2,7 @@
 donation.
 """
 
+import copy
 import dataclasses
 import functools
 
@@ -13,8 +14,9 @@ import pytest
 
 from recsys.features import Batch
 from recsys.optim import SGD, Adam, DenseSGD, LazyAdam, RowTraining
-from recsys.tables import Full
+from recsys.tables import Full, Hash
 from recsys.tables.base import Context
+from recsys.tables.hash import HashTable
 from recsys.training import Learner, Recipe, State
 from tests.toy import LAYOUTS, Toy, as_numpy, clicks, poisoned
 
@@ -199,6 +201,38 @@ def test_a_batch_that_the_mesh_does_not_divide_is_refused(mesh8):
     own = Learner(Toy(LAYOUTS["unified"](Full())), PLAIN, mesh8)
     with pytest.raises(ValueError, match="split over 8 devices, got 12 examples"):
         own.put(DATA.take(slice(0, 12)))
+
+
+def test_ids_of_64_bits_are_refused_before_a_device_cuts_them():
+    wrong = copy.copy(batch(0))
+    object.__setattr__(wrong, "low", wrong.low.astype(np.int64))
+    with pytest.raises(TypeError, match="wants low as uint32, got int64"):
+        learner(PLAIN).put(wrong)
+
+
+def test_a_batch_on_the_mesh_is_not_sent_again():
+    put = learner(PLAIN).put(batch(0))
+    assert learner(PLAIN).put(put) is put
+
+
+class TwiceTable(HashTable):
+    """Its rows learn in both passes."""
+
+    passes = (("weight",), ("weight",))
+
+
+class Twice(Hash):
+    def build(self, dim, fields, *, rngs):
+        start = jax.random.normal(rngs.params(), (self.rows, dim))
+        return TwiceTable(dim, fields, {"weight": start})
+
+
+def test_a_second_pass_that_is_not_finite_teaches_nothing_and_says_so():
+    rows = RowTraining(SGD(1e38))  # so that the second pass sees rows that overflow
+    own = Learner(Toy(LAYOUTS["unified"](Twice(rows=64))), Recipe(rows=rows))
+    state, report = own.step(own.start(), batch(0))
+    assert (bool(report.is_finite), bool(report.is_whole)) == (True, False)
+    assert all(np.isfinite(array).all() for _, array in as_numpy(state.rows))
 
 
 @pytest.mark.parametrize(
