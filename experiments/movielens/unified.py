@@ -1,17 +1,18 @@
 """Feature multiplexing on MovieLens-1M at fixed table bytes: as published, and as good as it gets.
 
-Coleman et al., "Unified Embedding", NeurIPS 2023, table 1: six features, DCN-v2 with one cross layer
-and 192, ratings of 3 dropped, a random 80/10/10 split. Two readings of training: `plain` is the
-published one (one lookup of 30, nothing regularised), `best` adds weight decay of rows, embedding
-dropout, averages of the weights, and several lookups of a narrower row in the same bytes. The epoch
-is chosen on validation; `auc_test_epoch` beside it is the reading of the published figures, whose
-epoch was chosen on the test split. A seed stands for split, model and order together.
+Coleman et al., "Unified Embedding", NeurIPS 2023, table 1: six features, DCN-v2 with one cross
+layer and 192, ratings of 3 dropped, a random 80/10/10 split. Two readings of training: `plain` is
+the published one (one lookup of 30, nothing regularised), `best` adds weight decay of rows,
+embedding dropout, averages of the weights, and several lookups of a narrower row in the same bytes.
+The epoch is chosen on validation; `auc_test_epoch` beside it is the reading of the published
+figures, whose epoch was chosen on the test split. A seed stands for split, model and order
+together.
 
 Claim: plain, one multiplexed table beats a table for each feature by 0.015 / 0.030 / 0.040 AUC at
 1.6 MB / 791 kB / 158 kB; best, it loses little to the collisionless table at a tenth of its bytes.
-The folder of MovieLens-1M is given by `--data`, or by the variable RECSYS_DATA. Each run is recorded in
-`results/unified.json` when it ends; runs that are there are not repeated. `--jobs 2` trains two at
-a time, each on one core. The whole takes some four hours of one core.
+The folder of MovieLens-1M is given by `--data`, or by the variable RECSYS_DATA. Each run is
+recorded in `results/unified.json` when it ends; runs that are there are not repeated. `--jobs 2`
+trains two at a time, each on one core. The whole takes some two hours of one core.
 
     python -m experiments.movielens.unified --jobs 2
     python -m experiments.movielens.unified --plot
@@ -24,32 +25,43 @@ import multiprocessing
 import os
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 import tyro
 from flax import nnx
 from tqdm import tqdm
 
+from experiments.movielens.unified_contenders import (
+    FEATURES,
+    MOVIE,
+    Contender,
+    Reading,
+    best,
+    encoded,
+    plain,
+    split_columns,
+)
 from experiments.results import RESULTS, Record, device, identity, load, save
 from recsys.data import Shuffled
 from recsys.data.datasets import movielens_1m
-from recsys.embedding import Grouped, Layout, PerFeature, Unified
-from recsys.embedding.layout import Group
-from recsys.features import Batch, Schema
+from recsys.features import Batch
 from recsys.models import DCN
-from recsys.optim import Adam, LazyAdam, RowTraining
 from recsys.parallel.memory import keep_freed_memory
-from recsys.tables import Full, Hash
-from recsys.training import Learner, Recipe, evaluate
+from recsys.training import Learner, State, evaluate
 
-WIDTH = 30  # of a feature's vector, all lookups together
 BUDGETS = (1_600_000, 791_000, 158_000, 40_000)  # bytes of float32 rows
 PUBLISHED = BUDGETS[:3]
-FEATURES = tuple(feature.name for feature in movielens_1m.SCHEMA.features)
-SMALL = ("gender", "age", "occupation")  # 30 values between them
+# Batch and rate of rows were chosen on validation, of one seed.
+PLAIN = {
+    None: plain(2048, 1e-2),  # of the collisionless table
+    1_600_000: plain(1024, 3e-3),
+    791_000: plain(512, 1e-3),
+    158_000: plain(512, 1e-3),
+    40_000: plain(512, 1e-3),
+}
 SHARE_ONE_CORE = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
 
 
@@ -64,68 +76,7 @@ class Comparison:
     plot: bool = False  # only draw what was measured
 
 
-@dataclasses.dataclass(frozen=True)
-class Reading:
-    """How a run is trained."""
-
-    name: str
-    recipe: Recipe
-    epochs: int  # at most
-    patience: int  # epochs without a better validation AUC that end it
-    batch: int = 2048
-
-
-PLAIN = Reading(
-    "plain",
-    Recipe(rows=RowTraining(LazyAdam(3e-3)), dense=Adam(3e-3)),
-    epochs=30,
-    patience=2,
-)
-BEST = Reading(
-    "best",
-    Recipe(
-        rows=RowTraining(LazyAdam(3e-3), weight_decay=0.5, average=0.998),
-        dense=Adam(3e-3),
-        dropout=0.2,
-    ),
-    epochs=40,
-    patience=3,
-)
-
-
-@dataclasses.dataclass(frozen=True)
-class Contender:
-    """A way of storing the vectors of the six features."""
-
-    layout: Literal["unified", "per feature"] = "unified"
-    lookups: int = 1  # rows that make up a vector
-    exact: tuple[str, ...] = ()  # features whose values all have a row of their own
-
-    @property
-    def table(self) -> str:
-        """The table's name in the registry."""
-        return "full" if self.exact == FEATURES else "hash"
-
-    @property
-    def name(self) -> str:
-        """How records and plots call the layout."""
-        lookups = "" if self.lookups == 1 else f", {self.lookups} lookups"
-        exact = f", {', '.join(self.exact)} exact" if self.exact and self.table == "hash" else ""
-        return self.layout + lookups + exact
-
-    def within(self, budget_bytes: int, schema: Schema) -> Layout:
-        """The layout with the largest table that fits."""
-        shared = tuple(name for name in FEATURES if name not in self.exact)
-        own = PerFeature(Full(), WIDTH)
-        if not shared:
-            return own
-        kind = Unified if self.layout == "unified" else PerFeature
-        table = kind(Hash(), WIDTH // self.lookups)
-        both = Grouped((Group(self.exact, own), Group(shared, table))) if self.exact else table
-        return both.within(budget_bytes, schema)
-
-
-COLLISIONLESS = Contender(exact=FEATURES)
+COLLISIONLESS = Contender("per feature", exact=FEATURES)
 MULTIPLEXED = Contender()
 PER_FEATURE = Contender("per feature")
 
@@ -161,17 +112,8 @@ def runs(settings: Comparison) -> Iterator[Run]:
     """All runs, the published comparison first."""
     parts = {
         "plain": [
-            (COLLISIONLESS, PLAIN, BUDGETS[0]),
-            *((own, PLAIN, size) for size in PUBLISHED for own in (MULTIPLEXED, PER_FEATURE)),
-        ],
-        "best": [
-            (COLLISIONLESS, BEST, BUDGETS[0]),
-            *((Contender(lookups=3), BEST, size) for size in BUDGETS),
-        ],
-        "lookups": [
-            *((Contender(lookups=n), BEST, size) for size in BUDGETS[2:] for n in (1, 2, 3, 5)),
-            *((Contender(lookups=3, exact=SMALL), BEST, size) for size in BUDGETS[2:]),
-            *((own, PLAIN, BUDGETS[3]) for own in (MULTIPLEXED, PER_FEATURE)),
+            (COLLISIONLESS, PLAIN[None], BUDGETS[0]),
+            *((own, PLAIN[size], size) for size in PUBLISHED for own in (MULTIPLEXED, PER_FEATURE)),
         ],
     }
     for part in parts if settings.only is None else (settings.only,):
@@ -194,7 +136,7 @@ def measure(settings: Comparison) -> None:
             bar.update()
 
 
-def _each(train, wanted: list[Run], jobs: int) -> Iterable[Record]:
+def _each(train: Callable[[Run], Record], wanted: list[Run], jobs: int) -> Iterable[Record]:
     if jobs == 1:
         return map(train, wanted)
     os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {SHARE_ONE_CORE}"
@@ -203,75 +145,58 @@ def _each(train, wanted: list[Run], jobs: int) -> Iterable[Record]:
     return (future.result() for future in concurrent.futures.as_completed(futures))
 
 
+_split_columns = functools.lru_cache(maxsize=1)(split_columns)
+
+
 def trained(data: Path, run: Run) -> Record:
     """Trains and measures once."""
-    columns = split_columns(data, run.seed)
-    schema, parts = encoded(columns, run.contender)
+    columns = _split_columns(data, run.seed)
+    schema, parts = encoded(columns, run.contender, run.seed)
     known, _ = movielens_1m.SCHEMA.with_vocabularies(columns["train"])  # sizes per-feature tables
     model = DCN(schema, run.contender.within(run.budget_bytes, known))
     recipe = dataclasses.replace(run.reading.recipe, seed=run.seed)
     learner = Learner(lambda: model.build(rngs=nnx.Rngs(run.seed)), recipe)
     started = time.monotonic()
-    curve = list(learning_curve(learner, parts, run.reading, seed=run.seed))
-    best = max(range(len(curve)), key=lambda epoch: curve[epoch]["valid_auc"])
-    embed = nnx.eval_shape(lambda: model.build(rngs=nnx.Rngs(0))).embed
+    curve = [epoch.metrics for epoch in learning_curve(learner, parts, run.reading, run.seed)]
+    chosen = max(range(len(curve)), key=lambda epoch: curve[epoch]["valid_auc"])
+    embed = model.build(rngs=nnx.Rngs(0)).embed
     return run.record(
         table_bytes=embed.table_bytes,
         served_bytes=embed.served_bytes,
         train_bytes=embed.train_bytes,
         metrics={
-            **curve[best],
-            "epoch": best + 1,
+            **curve[chosen],
+            "epoch": chosen + 1,
             "auc_test_epoch": max(epoch["auc"] for epoch in curve),
         },
         train_seconds=round(time.monotonic() - started, 1),
     )
 
 
+class Epoch(NamedTuple):
+    """What an epoch of training came to."""
+
+    state: State  # given to the next epoch, so to be read before that
+    metrics: dict[str, float]
+
+
 def learning_curve(
-    learner: Learner, parts: dict[str, Batch], reading: Reading, *, seed: int
-) -> Iterator[dict[str, float]]:
-    """Metrics on validation and test after each epoch, until validation stops getting better.
+    learner: Learner, parts: dict[str, Batch], reading: Reading, seed: int
+) -> Iterator[Epoch]:
+    """The state and its metrics after each epoch, until validation stops getting better.
 
     Only the published reading wants the test split after each epoch: nothing here is chosen by it.
     """
     loader, state = Shuffled(parts["train"], size=reading.batch, seed=seed), learner.start()
-    best, stale = -np.inf, 0
+    highest, stale = -np.inf, 0
     for epoch in range(reading.epochs):
         for step in range(epoch * loader.steps_per_epoch, (epoch + 1) * loader.steps_per_epoch):
             state, _ = learner.step(state, loader.batch(step))
         valid = evaluate(learner, state, parts["valid"])["auc"]
-        yield {**evaluate(learner, state, parts["test"]), "valid_auc": valid}
-        best, stale = (valid, 0) if valid > best else (best, stale + 1)
+        yield Epoch(state, {**evaluate(learner, state, parts["test"]), "valid_auc": valid})
+        highest, stale = (valid, 0) if valid > highest else (highest, stale + 1)
         if stale == reading.patience:
             return
-
-
-@functools.cache
-def _clicks(data: Path) -> dict[str, np.ndarray]:
-    columns = movielens_1m.clicks(movielens_1m.load(data))
-    return {name: columns[name] for name in (*FEATURES, "label")}
-
-
-@functools.lru_cache(maxsize=1)
-def split_columns(data: Path, seed: int) -> dict[str, dict[str, np.ndarray]]:
-    """The clicks, by split."""
-    columns = _clicks(data)
-    parts = movielens_1m.split(len(columns["label"]), seed)
-    return {part: {n: c[rows] for n, c in columns.items()} for part, rows in parts.items()}
-
-
-def encoded(columns: dict, contender: Contender) -> tuple[Schema, dict[str, Batch]]:
-    """The schema of a contender and its splits: what is hashed needs no vocabulary."""
-    lookups = [1 if name in contender.exact else contender.lookups for name in FEATURES]
-    features = tuple(
-        dataclasses.replace(feature, lookups=count)
-        for feature, count in zip(movielens_1m.SCHEMA.features, lookups, strict=True)
-    )
-    schema, known = dataclasses.replace(movielens_1m.SCHEMA, features=features), {}
-    if contender.exact:
-        schema, known = schema.with_vocabularies(columns["train"], contender.exact)
-    return schema, {part: schema.encode(own, known) for part, own in columns.items()}
 
 
 def draw(path: Path) -> None:
@@ -281,7 +206,11 @@ def draw(path: Path) -> None:
     figure, axes = plt.subplots(figsize=(7.5, 4.5), layout="constrained")
     lines: dict[tuple[str, str], dict[int, list[float]]] = {}
     for record in load("unified"):
-        if record.table == "full" or record.layout in ("per feature", "unified", "unified, 3 lookups"):
+        if record.table == "full" or record.layout in (
+            "per feature",
+            "unified",
+            "unified, 3 lookups",
+        ):
             name = "collisionless" if record.table == "full" else record.layout or ""
             by_size = lines.setdefault((record.training or "", name), {})
             by_size.setdefault(record.budget_bytes or 0, []).append((record.metrics or {})["auc"])

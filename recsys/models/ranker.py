@@ -41,7 +41,7 @@ class Ranker(nnx.Module):
         self.numbers = len(spec.schema.numeric)
         self.width = self.embed.width + self.numbers  # of all vectors and numbers side by side
 
-    def side_by_side(self, vectors: Vectors, batch: Batch) -> Float[Array, "batch width"]:
+    def side_by_side(self, vectors: Vectors, batch: Batch) -> Float[Array, "batch total"]:
         """All that is known of an example as one vector."""
         if not vectors:
             return jnp.asarray(batch.numbers)
@@ -67,7 +67,7 @@ def refuse_widths(spec: Any, *names: str, least: int = 0) -> None:
         if len(widths) < least or any(width < 1 for width in widths):
             raise ValueError(
                 f"{type(spec).__name__} wants {name} to be {least} or more widths of at least 1, "
-                f"got {name}={widths}: its default is {type(spec).__dataclass_fields__[name].default}."
+                f"got {name}={widths}: give the width of each dense layer."
             )
 
 

@@ -50,7 +50,9 @@ class Masked:
         return dataclasses.replace(batch, valid=valid)
 
 
-def ablation(learner: Learner, state: State, schema: Schema, examples: Examples) -> dict[str, float]:
+def ablation(
+    learner: Learner, state: State, schema: Schema, examples: Examples
+) -> dict[str, float]:
     """How much lower the AUC is with each feature hidden from a model that learned with it.
 
     Small or below 0 means that the others say the same; it is no proof that a model trained

@@ -45,7 +45,9 @@ def values_of(
     """
     found = {name: _known(vocabulary) for name, vocabulary in vocabularies.items()}
     others = [feature for feature in schema.categorical if feature.name not in found]
-    seen = {feature.name: Values(np.zeros(0, np.uint64), np.zeros(0, np.int64)) for feature in others}
+    seen = {
+        feature.name: Values(np.zeros(0, np.uint64), np.zeros(0, np.int64)) for feature in others
+    }
     for batch in pieces(train, most=MOST_EXAMPLES) if others else ():
         for feature in others:
             seen[feature.name] = _merged(seen[feature.name], keys_of(batch, schema, feature))

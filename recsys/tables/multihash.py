@@ -1,4 +1,4 @@
-"""MultiHash: a vector is the sum of several shared rows, so that values rarely share all of them."""
+"""MultiHash: a vector is the sum of several shared rows; few values share all of theirs."""
 
 import dataclasses
 import math

@@ -1,10 +1,12 @@
 """Features' vectors at one width, so that any two of them can be multiplied."""
 
+from collections.abc import Mapping
+
 import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float
 
-from recsys.embedding.multiplexer import Embedding, Vectors
+from recsys.embedding.multiplexer import Embedding
 
 NUMBERS_ONLY = 16  # the width where no feature reads a table and none was asked for
 
@@ -41,10 +43,13 @@ class CommonWidth(nnx.Module):
         self.features = len(widths)
 
     def __call__(
-        self, vectors: Vectors, beside: Float[Array, "batch more dim"]
+        self, vectors: Mapping[str, Array], beside: Float[Array, "batch more dim"]
     ) -> Float[Array, "batch features dim"]:
-        """All features, in an order that stays the same, after vectors that have the width already
-        (`beside`: of numbers, or none).
+        """All features in an order that stays the same, after vectors that have the width already.
+
+        Args:
+            vectors: by feature.
+            beside: of numbers, or none.
         """
         stacked = [beside, *(vectors[name][:, None] for name in self.kept)]
         for names, maps in zip(self.mapped, self.maps, strict=True):

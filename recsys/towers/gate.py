@@ -22,9 +22,10 @@ class FeatureGate(nnx.Module):
     def __init__(
         self, width: int, context: int = 0, hidden: tuple[int, ...] = (), *, rngs: nnx.Rngs
     ):
-        self.constant = None if context else nnx.Param(jnp.zeros(width, jnp.float32))
-        self.layers = MLP(context, hidden, rngs=rngs) if context else None
-        self.head = nnx.Linear(self.layers.width, width, rngs=rngs) if self.layers else None
+        decided = MLP(context, hidden, rngs=rngs) if context else None
+        self.constant = None if decided else nnx.Param(jnp.zeros(width, jnp.float32))
+        self.layers = decided
+        self.head = nnx.Linear(decided.width, width, rngs=rngs) if decided else None
 
     def __call__(
         self,
@@ -35,4 +36,5 @@ class FeatureGate(nnx.Module):
             return x * (2 * nnx.sigmoid(self.constant[...]))[None]
         assert self.layers is not None
         assert self.head is not None
+        assert context is not None
         return x * (2 * nnx.sigmoid(self.head(self.layers(context))))

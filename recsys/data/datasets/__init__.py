@@ -27,4 +27,4 @@ SCHEMAS: dict[str, Schema] = {
     "avazu": avazu.SCHEMA,
 }
 
-__all__ = ["DATASETS", "SCHEMAS", "avazu", "criteo", "frappe", "movielens_100k", "movielens_1m"]
+__all__ = ["DATASETS", "SCHEMAS", "avazu", "criteo", "frappe", "movielens_1m", "movielens_100k"]

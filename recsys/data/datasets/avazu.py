@@ -26,7 +26,10 @@ NUMBERS = (
     "C1", "banner_pos", "device_type", "device_conn_type",
     "C14", "C15", "C16", "C17", "C18", "C19", "C20", "C21",
 )  # fmt: skip
-SCHEMA = Schema(tuple(Feature(name) for name in ("hour", *NUMBERS[:2], *TEXTS, *NUMBERS[2:])))
+SCHEMA = Schema(
+    tuple(Feature(name) for name in ("hour", *NUMBERS[:2], *TEXTS, *NUMBERS[2:])),
+    timestamp="timestamp",
+)
 
 
 def load(path: Path) -> Columns:

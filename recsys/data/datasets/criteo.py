@@ -4,6 +4,8 @@ For research use, under the terms of Criteo. Two forms are read, told apart by t
 whole or gzipped: the raw one as on Kaggle (`train.txt`: a label, 13 counts I1-I13, 26 hashed texts
 C1-C26, tab separated, without a header, in the order of time, cells may be empty), and samples of
 which all values were turned into indices (comma separated, without a header; 0 is missing or rare).
+
+The whole file does not fit in memory: `import_files(path, SCHEMA, out, format=RAW)` makes a store.
 """
 
 from collections.abc import Iterator
@@ -14,7 +16,9 @@ import pyarrow as pa
 from jaxtyping import Shaped
 from pyarrow import csv
 
+from recsys.data.formats import Delimited
 from recsys.features import Feature, Schema
+from recsys.features.transforms import Log1p
 
 Columns = dict[str, Shaped[np.ndarray, "rows"]]
 
@@ -22,21 +26,26 @@ FILES = ("train.txt", "train.txt.gz", "train.csv", "train.csv.gz")
 COUNTS = tuple(f"I{number}" for number in range(1, 14))
 CODES = tuple(f"C{number}" for number in range(1, 27))
 NAMES = ("label", *COUNTS, *CODES)  # of the columns, in the order of the files
+RAW = Delimited("\t", NAMES, quoted=False)
+INDEXED = Delimited(",", NAMES, quoted=False)
 SCHEMA = Schema(
-    (*(Feature(name, kind="numeric") for name in COUNTS), *(Feature(name) for name in CODES))
+    (
+        *(Feature(name, kind="numeric", transform=Log1p()) for name in COUNTS),
+        *(Feature(name) for name in CODES),
+    )
 )
 
 
 def load(path: Path) -> Columns:
     """Read a file of either form, or that in the folder given, into memory."""
-    tables = list(read(path))
-    return _arrays(pa.Table.from_batches(tables))
+    parts = list(read(path))
+    return {name: np.concatenate([part[name] for part in parts]) for name in NAMES}
 
 
-def read(path: Path) -> Iterator[pa.RecordBatch]:
-    """The same, a block of rows at a time: the whole training file does not fit in memory.
+def read(path: Path) -> Iterator[Columns]:
+    """The same, a block of rows at a time.
 
-    An empty cell is null, a code is text in the raw form and an index in the other.
+    An empty cell is NaN or None, a code is text in the raw form and an index in the other.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -48,21 +57,18 @@ def read(path: Path) -> Iterator[pa.RecordBatch]:
     kinds |= dict.fromkeys(CODES, pa.string() if is_raw else pa.int64())
     try:
         with pa.input_stream(path, compression="detect") as stream:
-            yield from csv.open_csv(
+            for batch in csv.open_csv(
                 stream,
                 read_options=csv.ReadOptions(column_names=NAMES),
                 parse_options=csv.ParseOptions(delimiter="\t" if is_raw else ","),
                 convert_options=csv.ConvertOptions(column_types=kinds, strings_can_be_null=True),
-            )
+            ):
+                yield {name: batch[name].to_numpy(zero_copy_only=False) for name in NAMES}
     except (pa.ArrowInvalid, OSError) as error:
         raise ValueError(
             f"Criteo needs a label, 13 counts and 26 codes in each line, and reading {path.name} "
             f"says {error}: fetch it again."
         ) from error
-
-
-def _arrays(table: pa.Table) -> Columns:
-    return {name: table[name].to_numpy(zero_copy_only=False) for name in NAMES}
 
 
 def _is_raw(path: Path) -> bool:

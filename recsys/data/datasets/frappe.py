@@ -30,7 +30,9 @@ CONTEXT = (
     "daytime", "weekday", "isweekend", "homework", "cost", "weather", "country", "city",
 )  # fmt: skip
 NEGATIVES = 2  # for each use
-SCHEMA = Schema(tuple(Feature(name) for name in ("user", "item", *CONTEXT)))
+SCHEMA = Schema(
+    tuple(Feature(name) for name in ("user", "item", *CONTEXT)), user="user", item="item"
+)
 
 
 def load(directory: Path, *, seed: int = 0) -> Columns:

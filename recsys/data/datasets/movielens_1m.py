@@ -6,6 +6,7 @@ may hold `ratings.csv` with the columns user_id, movie_id, rating, timestamp, an
 times may be missing.
 """
 
+import dataclasses
 import gzip
 import io
 import zlib
@@ -55,7 +56,10 @@ EXPORT = _File(
     1_000_209,
 )
 SCHEMA = Schema(
-    tuple(Feature(name) for name in ("user", "movie", "gender", "age", "occupation", "zip"))
+    tuple(Feature(name) for name in ("user", "movie", "gender", "age", "occupation", "zip")),
+    timestamp="timestamp",
+    user="user",
+    item="movie",
 )
 # Of the columns that `crossed` adds; with the six they have the many rare values of an ad log.
 CROSSED = (
@@ -70,15 +74,20 @@ CROSSED = (
 )
 
 
-def load(directory: Path) -> Columns:
+def load(directory: Path, *, is_whole: bool = True) -> Columns:
     """Read one row a rating, in the order of the file, with what is known of its user and movie.
 
     `genres` holds a tuple of names a row, `genre_mix` the same as one text, `zip_area` the first
     three digits of the zip code; a missing time is 0.
+
+    Args:
+        is_whole: refuses files with fewer rows than the published ones, or more.
     """
     folder = next((f for f in (directory, directory / FOLDER) if _path(f, USERS.name)), directory)
-    ratings = _ratings(folder)
-    users, movies = _table(folder, USERS), _table(folder, MOVIES)
+    ratings, users, movies = _ratings(folder), _table(folder, USERS), _table(folder, MOVIES)
+    if is_whole:
+        for file, columns in ((RATINGS, ratings), (USERS, users), (MOVIES, movies)):
+            _check(file, rows=len(next(iter(columns.values()))))
     user, movie = ratings["user"], ratings["movie"]
     of_user = _places(user, among=users["user"], file=USERS.name)
     of_movie = _places(movie, among=movies["movie"], file=MOVIES.name)
@@ -109,7 +118,7 @@ def crossed() -> Schema:
     regularisation.
     """
     crosses = tuple(Feature("_x_".join(columns), cross=columns) for columns in CROSSED)
-    return Schema((*SCHEMA.features, *crosses))
+    return dataclasses.replace(SCHEMA, features=(*SCHEMA.features, *crosses))
 
 
 def _ratings(folder: Path) -> Columns:
@@ -141,22 +150,25 @@ def _table(folder: Path, file: _File) -> Columns:
             f"MovieLens-1M needs a whole {path.name}, and reading {folder} says {error}: fetch it "
             "again."
         ) from error
-    if len(table) != file.rows:
-        raise ValueError(
-            f"MovieLens-1M needs {file.rows:,} rows in {file.name}, and {folder} has "
-            f"{len(table):,}: the file is truncated or edited, fetch it again."
-        )
     filled = {name: table[name] for name in file.fields}
     if "timestamp" in filled:
         filled["timestamp"] = pc.fill_null(filled["timestamp"], 0)
     return {name: column.to_numpy(zero_copy_only=False) for name, column in filled.items()}
 
 
+def _check(file: _File, *, rows: int) -> None:
+    if rows != file.rows:
+        raise ValueError(
+            f"MovieLens-1M needs {file.rows:,} rows in {file.name}, and there are {rows:,}: the "
+            "file is truncated or edited, fetch it again."
+        )
+
+
 def _parse(data: bytes, file: _File) -> pa.Table:
     if file.name.endswith(".csv"):
         wanted = csv.ConvertOptions(include_columns=[*file.fields], column_types=file.fields)
         return csv.read_csv(io.BytesIO(data), convert_options=wanted)
-    # Arrow wants a delimiter of one character; titles hold every printable one, as in `7::Sabrina`.
+    # Arrow wants a delimiter of one character, and titles hold single colons, commas and quotes.
     data = data.decode("latin-1").replace("::", "\x1f").encode()
     return csv.read_csv(
         io.BytesIO(data),
