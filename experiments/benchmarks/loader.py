@@ -50,6 +50,7 @@ from recsys.tables import Hash
 from recsys.training import Learner, Recipe
 
 READ_BYTES = 2**22  # at a time, from front to back
+ENDLESS = 2**40  # steps
 SCHEMA = Schema(
     (
         *(Feature(f"key{i}") for i in range(KEYS)),
@@ -83,8 +84,8 @@ def main(settings: LoaderSpeed) -> list[Record]:
     return records
 
 
-def prepared(settings: LoaderSpeed) -> Store:
-    """The store, generated where it is not there yet."""
+def prepared(settings: LoaderSpeed) -> Path:
+    """The folder of the store, generated where it is not there yet."""
     path = settings.folder / f"store-{settings.examples}"
     if not path.exists():
         rng = np.random.default_rng(0)
@@ -95,24 +96,24 @@ def prepared(settings: LoaderSpeed) -> Store:
                 keys = rng.integers(0, 2**32, (count, 2 * KEYS), np.uint32)
                 writer.add("train", np.concatenate([keys, numbers], axis=1))
             writer.finish()
-    return Store.open(path)
+    return path
 
 
-def compare(settings: LoaderSpeed, store: Store) -> list[Record]:
+def compare(settings: LoaderSpeed, store: Path) -> list[Record]:
     """Batches in a new order on the device, from memory; ours and the peers in turn."""
-    train = store.splits["train"]
+    train = Store.open(store).splits["train"]
     rows = train.rows.take(slice(None))
     few = np.array(rows[: settings.records])
     ours = Shuffled(train, size=settings.batch)
     peers = [GrainPerRecord(few), TFDSDataSource(few, settings.folder / "tfds"), Pandas(rows)]
-    sources: dict[str, tuple[Iterator[Any], int]] = {  # and the batches of a turn
-        "recsys": (stream(ours, stop=2**40, put=jax.device_put), 400)
-    }
+    placed = stream(ours, stop=ENDLESS, put=jax.device_put)
+    sources: dict[str, tuple[Iterator[Any], int]] = {"recsys": (placed, 400)}  # batches of a turn
     for peer in peers:
         batches = map(jax.device_put, peer.batches(settings.batch))
         sources[peer.name] = (batches, 100 if isinstance(peer, Pandas) else 4)
     runners = {name: _drawing(batches, count) for name, (batches, count) in sources.items()}
-    turns = interleave(runners, rounds=settings.rounds, turn=1)
+    with closing(placed):
+        turns = interleave(runners, rounds=settings.rounds, turn=1)
     seconds = {name: [s / sources[name][1] for s in turn] for name, turn in turns.items()}
     records = []
     for name, own in seconds.items():
@@ -130,18 +131,18 @@ def _drawing(batches: Iterator[Any], count: int) -> Callable[[int], Any]:
     return lambda _: [next(batches) for _ in range(count)][-1]
 
 
-def beyond_memory(settings: LoaderSpeed, store: Store) -> list[Record]:
+def beyond_memory(settings: LoaderSpeed, store: Path) -> list[Record]:
     """A pass over files that are on disk only: as bytes, in order, and shuffled in a window."""
 
     def read(make: Callable[[StoredExamples], Loader]) -> int:
-        loader = make(Store.open(store.path).splits["train"])
+        loader = make(Store.open(store).splits["train"])
         stop = settings.examples // settings.batch
         with closing(stream(loader, stop=stop, put=jax.device_put)) as batches:
             jax.block_until_ready([batch.label for batch in batches][-1])
         return stop * settings.batch
 
     passes: dict[str, Callable[[], int]] = {
-        "bytes": lambda: _read_through(store.path, settings.examples),
+        "bytes": lambda: _read_through(store, settings.examples),
         "in_order": lambda: read(lambda train: InOrder(train, size=settings.batch)),
         "blocks": lambda: read(lambda train: Blocks(train, size=settings.batch)),
     }
@@ -149,7 +150,7 @@ def beyond_memory(settings: LoaderSpeed, store: Store) -> list[Record]:
     for _ in range(settings.rounds):
         for name, run in passes.items():
             gc.collect()  # a file that is still mapped stays in memory
-            for path in _files(store.path):
+            for path in _files(store):
                 _drop(path)
             start = time.perf_counter()
             count = run()
@@ -188,7 +189,7 @@ def _read_through(store: Path, examples: int) -> int:
     return examples
 
 
-def steps(settings: LoaderSpeed, store: Store) -> list[Record]:
+def steps(settings: LoaderSpeed, store: Path) -> list[Record]:
     """Train steps on batches that lie on the device, and on batches of the loader, in turn."""
     choice = Quickstart()
     lean = quickstart_schema(choice.lookups)
@@ -197,7 +198,7 @@ def steps(settings: LoaderSpeed, store: Store) -> list[Record]:
     recipe = Recipe(rows=rows, dense=Adam(), dropout=choice.dropout)
     quickstart = Learner(lambda: model.build(rngs=nnx.Rngs(0)), recipe)
     memory = Shuffled(_drawn(80_000, lean), size=choice.batch)  # as many as MovieLens-100K has
-    disk = Shuffled(store.splits["train"], size=settings.batch)
+    disk = Shuffled(Store.open(store).splits["train"], size=settings.batch)
     ids = [(np.zeros((settings.batch, KEYS), np.int64), np.zeros(settings.batch, np.float32))]
     large = Ours(rows=4_000_000, dim=32, features=KEYS, batches=ids).learner
     return [
@@ -231,7 +232,7 @@ def _step_record(name: str, learner: Learner, loader: Shuffled, settings: Loader
         waits.append(time.perf_counter() - start)
         return jax.block_until_ready(step(batch))
 
-    with closing(stream(loader, stop=2**40, put=learner.put)) as batches:
+    with closing(stream(loader, stop=ENDLESS, put=learner.put)) as batches:
         seconds = interleave(
             {
                 "without": lambda i: step(placed[i % len(placed)]),

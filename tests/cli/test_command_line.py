@@ -231,7 +231,10 @@ def test_an_edited_store_is_refused(copy, told):
     content = bytearray(path.read_bytes())
     content[100] ^= 1
     path.write_bytes(content)
-    for command in (["train", copy / "events.store"], ["evaluate", copy / "run", copy / "events.store"]):
+    for command in (
+        ["train", copy / "events.store"],
+        ["evaluate", copy / "run", copy / "events.store"],
+    ):
         told_of = told.wrong(*command)
         assert "was edited" in told_of
         assert path.name in told_of

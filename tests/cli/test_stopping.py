@@ -7,13 +7,13 @@ import sys
 import time
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from recsys.checkpoint import describe, latest
+from recsys.checkpoint import latest
 from recsys.cli import main
-from recsys.training.run import open_run
+from recsys.training.reopen import reopen
 from tests.events import write_events
+from tests.toy import as_numpy
 
 ROOT = Path(__file__).parent.parent.parent
 SMALL = "--epochs 6 --patience 9 --batch 64 --model-options hidden=8 --every 3".split()
@@ -34,7 +34,12 @@ def start(store: Path, run: Path) -> subprocess.Popen:
     command = [sys.executable, "-m", "recsys", "train", str(store), "--out", str(run), *SMALL]
     environment = {**os.environ, "JAX_PLATFORMS": "cpu"}
     return subprocess.Popen(
-        command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        command,
+        cwd=ROOT,
+        env=environment,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
     )
 
 
@@ -64,7 +69,9 @@ def test_a_run_that_was_killed_and_stopped_ends_as_one_that_was_not(store, tmp_p
     assert latest(disturbed) < latest(undisturbed)
     assert start(store, disturbed).wait(HOPELESS_S) == 0
 
-    first, second = (describe(run) for run in (undisturbed, disturbed))
-    assert first.step == second.step
-    assert first.arrays == second.arrays
-    ...
+    wanted, came = reopen(undisturbed), reopen(disturbed)
+    assert (came.step, came.notes) == (wanted.step, wanted.notes)
+    states = [{path: a.tobytes() for path, a in as_numpy(run.state)} for run in (wanted, came)]
+    assert states[0] == states[1]
+    logs = [(run / "metrics.jsonl").read_bytes() for run in (undisturbed, disturbed)]
+    assert logs[0] == logs[1]

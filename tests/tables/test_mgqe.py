@@ -44,13 +44,11 @@ def test_the_first_values_of_each_vocabulary_are_frequent_and_come_first():
 def test_rare_values_choose_among_the_first_centroids_by_hand():
     """Of the centroids 0, 1, 2, 3 of a part the nearest to 2.6 is the last, and 1 of the first two.
 
-    Paper, section 3.3: the classes share the codebook, and a class of fewer centroids has its first.
+    The classes share the codebook, and the one with fewer centroids has its first.
     """
     table = SMALL.build(4, FIELDS, rngs=nnx.Rngs(0))
-    steps = np.arange(4.0).reshape(1, 4, 1)
-    table.codebook[...] = jnp.asarray(
-        np.concatenate([steps, -steps]).repeat(2, axis=2), jnp.float32
-    )
+    steps = np.arange(4.0, dtype=np.float32).reshape(1, 4, 1)
+    table.codebook[...] = jnp.asarray(np.concatenate([steps, -steps]).repeat(2, axis=2))
     row = jnp.array([[2.6, 2.6, -0.2, -0.2]])
     table.rows["query"][...] = jnp.zeros_like(table.rows["query"][...]).at[:33].set(row)
     key = keys_of([[1, 3, 0], [2, 4, 1]])
