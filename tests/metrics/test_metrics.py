@@ -13,10 +13,9 @@ from recsys.metrics import AUC, METRICS, Calibration, LogLoss, NormalisedEntropy
 ROUNDING = 1e-5
 
 
-def gathered(logit, label, weight=None, cuts=(), group=None) -> Predictions:
-    """Predictions fed in the batches that the cuts make; all of one group unless told otherwise."""
+def gathered(logit, label, weight=None, cuts=()) -> Predictions:
+    """Predictions fed in the batches that the cuts make."""
     predictions = Predictions()
-    group = np.zeros(len(logit), np.uint64) if group is None else np.asarray(group, np.uint64)
     edges = [0, *sorted(cuts), len(logit)]
     for start, stop in itertools.pairwise(edges):
         part = slice(start, stop)
@@ -24,7 +23,6 @@ def gathered(logit, label, weight=None, cuts=(), group=None) -> Predictions:
             np.asarray(logit, np.float32)[part],
             np.asarray(label)[part],
             weight=None if weight is None else np.asarray(weight, np.float32)[part],
-            group=group[part],
         )
     return predictions
 
@@ -91,8 +89,7 @@ def test_an_example_of_weight_zero_does_not_count(name: str):
 
 def test_batches_with_and_without_weights_mix():
     predictions = gathered([1.0, 0.0], [1, 0])
-    one = {"weight": np.array([2.0]), "group": np.array([0])}
-    predictions.add(np.array([3.0], np.float32), np.array([0]), **one)
+    predictions.add(np.array([3.0], np.float32), np.array([0]), weight=np.array([2.0]))
     assert LogLoss()(predictions) == LogLoss()(
         gathered([1.0, 0.0, 3.0], [1, 0, 0], [1.0, 1.0, 2.0])
     )
@@ -113,12 +110,9 @@ def test_log_loss_of_a_hopeless_prediction_is_finite():
 
 
 def test_unweighted_examples_take_five_bytes_each():
-    predictions = Predictions()
-    for rows in (400, 600):
-        predictions.add(np.zeros(rows), np.zeros(rows))
+    predictions = gathered(np.zeros(1000), np.zeros(1000), cuts=[400])
     assert predictions.logit.nbytes + predictions.label.nbytes == 5000
     assert predictions.weight is None
-    assert predictions.group is None
     assert len(predictions) == 1000
 
 
