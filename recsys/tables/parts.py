@@ -22,8 +22,8 @@ def uniform_rows(rows: int, width: int, bound: float, rngs: nnx.Rngs) -> Float[A
     # By counters, which XLA makes where it writes them: jax.random.uniform needs twice the rows'
     # bytes beside them, and a table may be as large as the memory allows.
     seed = jax.random.bits(rngs.params())
-    counters = [jax.lax.broadcasted_iota(jnp.uint32, (rows, width), axis) for axis in (0, 1)]
-    return jnp.asarray(2 * uniform(*counters, seed) - 1) * jnp.float32(bound)
+    row, column = (jax.lax.broadcasted_iota(jnp.uint32, (rows, width), axis) for axis in (0, 1))
+    return jnp.asarray(2 * uniform(row, column, seed) - 1) * jnp.float32(bound)
 
 
 def straight_through(
