@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import resource
 import shutil
 import subprocess
 import sys
@@ -226,3 +227,21 @@ def test_a_blocking_save_of_a_gigabyte_takes_less_than_64_mb(tmp_path, devices):
     assert told["state_bytes"] >= 2**30
     assert told["peak_bytes"] < 64 * 2**20
     assert latest(tmp_path) == 1
+
+
+def test_a_save_that_the_disk_has_no_room_for_leaves_the_ones_before_it(tmp_path):
+    state = {"weight": jnp.arange(100_000, dtype=jnp.float32)}
+    _, most = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with Saver(tmp_path) as saver:
+        saver.save(1, state, spec={})
+        saver.wait()
+        resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, most))
+        try:
+            saver.save(2, state, spec={})
+            with pytest.raises(OSError, match=r"step-00000002 could not be written \(File too"):
+                saver.wait()
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
+        assert [path.name for path in tmp_path.iterdir()] == ["step-00000001"]
+        saver.save(2, state, spec={})
+    assert restore(tmp_path, state).checkpoint.step == 2

@@ -22,6 +22,7 @@ parallel
 optim
 checkpoint
 training export
+report
 cli
 """.strip().splitlines()
 RANK = {layer: rank for rank, line in enumerate(ORDER) for layer in line.split()}

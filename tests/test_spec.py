@@ -9,8 +9,8 @@ import pytest
 from recsys.embedding import Group, Grouped, PerFeature, Unified
 from recsys.features import Feature, Schema
 from recsys.losses import LOSSES
-from recsys.models import DCN
-from recsys.optim import SGD, Adam, LazyAdam, RowTraining
+from recsys.models import DCN, MODELS
+from recsys.optim import SGD, Adam, Constant, Cosine, Drops, LazyAdam, Linear, RowTraining
 from recsys.optim.dense import DENSE_OPTIMIZERS
 from recsys.optim.rowwise import ROW_OPTIMIZERS
 from recsys.spec import SPECS, from_json, spec, to_json
@@ -36,7 +36,10 @@ SAMPLES: list[Any] = [
     SCHEMA,
     RowTraining(LazyAdam(0.1), weight_decay=0.1, average=0.9),
     Recipe(rows=RowTraining(SGD(0.3)), dense=Adam(0.1, weight_decay=0.2), clip_norm=1.0, seed=3),
+    *(Constant(), Cosine(9, floor=0.1), Linear(9), Drops((3, 7))),
+    Recipe(schedule=Cosine(9), warmup=2),
     DCN(SCHEMA, GROUPED, hidden=(4, 2)),
+    *(model(SCHEMA, GROUPED) for model in MODELS.values()),
 ]
 
 

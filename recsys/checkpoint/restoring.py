@@ -65,9 +65,9 @@ def restore(
         manifest.check(found.path / name, fingerprint)
     wanted = named(like)
     if spec is not None:
-        _refuse(found.path, "spec", list(_differences(found.spec, to_json(spec))))
+        _refuse(found.path, "spec", list(differences(found.spec, to_json(spec))))
     shapes = {name: shape_of(array) for name, array in wanted.items()}
-    _refuse(found.path, "shape", list(_differences(found.arrays, shapes)))
+    _refuse(found.path, "shape", list(differences(found.arrays, shapes)))
     read = _read(found.path / ARRAYS, wanted)
     state = jax.tree.unflatten(jax.tree.structure(like), [read[name] for name in wanted])
     return Restored(state, found)
@@ -88,14 +88,14 @@ def _read(path: Path, wanted: dict[str, Any]) -> dict[str, Any]:
     return {**ocp.load(str(path), stored), **empty}
 
 
-def _differences(saved: Any, here: Any, place: str = "") -> Iterator[str]:
+def differences(saved: Any, here: Any, place: str = "") -> Iterator[str]:
     """Where two JSON values differ, in words."""
     if isinstance(saved, list) and isinstance(here, list) and len(saved) == len(here):
         saved, here = dict(enumerate(saved)), dict(enumerate(here))
     if isinstance(saved, dict) and isinstance(here, dict):
         for name in dict.fromkeys([*saved, *here]):
             inner = f"{place}.{name}".lstrip(".")
-            yield from _differences(saved.get(name, "absent"), here.get(name, "absent"), inner)
+            yield from differences(saved.get(name, "absent"), here.get(name, "absent"), inner)
     elif saved != here:
         yield f"{place} is {json.dumps(saved)} there and {json.dumps(here)} here"
 

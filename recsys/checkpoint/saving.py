@@ -1,8 +1,9 @@
 """Saving: in the background where a copy fits, else while the caller waits, without a copy."""
 
 import concurrent.futures
+import contextlib
 import shutil
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from recsys.checkpoint.manifest import ARRAYS, NOTES, SPEC, folder, named, shape
 from recsys.spec import to_json
 
 ASYNC_LIMIT_BYTES = 2**30
+OF_THE_SYSTEM = "os_error_code"  # in TensorStore's errors, which are ValueErrors on a full disk too
 
 
 class Saver:
@@ -60,6 +62,7 @@ class Saver:
 
         Raises:
             ValueError: the step is saved already.
+            OSError: this checkpoint or the one before could not be written, as on a full disk.
         """
         self.wait()
         final = self.directory / folder(step)
@@ -70,15 +73,15 @@ class Saver:
             )
         for leftover in self.directory.glob(".*-step-*"):  # of a run that was killed
             shutil.rmtree(leftover)
-        partial = _partial(final)
-        partial.mkdir(parents=True)
-        manifest.write_json(partial / SPEC, to_json(spec))
-        manifest.write_json(partial / NOTES, notes or {})
-        arrays = named(state)
+        partial, arrays = _partial(final), named(state)
         is_small = sum(array.nbytes for array in arrays.values()) <= self.async_limit_bytes
-        with _orbax(one_by_one=not is_small):
-            stored = {name: array for name, array in arrays.items() if array.size}
-            writing = ocp.save_async(str(partial / ARRAYS), stored)
+        with _whole_or_gone(final):
+            partial.mkdir(parents=True)
+            manifest.write_json(partial / SPEC, to_json(spec))
+            manifest.write_json(partial / NOTES, notes or {})
+            with _orbax(one_by_one=not is_small):
+                stored = {name: array for name, array in arrays.items() if array.size}
+                writing = ocp.save_async(str(partial / ARRAYS), stored)
         shapes = {name: shape_of(array) for name, array in arrays.items()}
         self._pending = self._worker.submit(
             self._finish, writing.result, final, step=step, shapes=shapes, keep={step, *also_keep}
@@ -115,10 +118,11 @@ class Saver:
         keep: set[int],
     ) -> None:
         """Waits for the arrays, seals the folder, gives it its name, deletes old ones."""
-        wait()
-        manifest.write(_partial(final), step=step, arrays=shapes)
-        _partial(final).rename(final)
-        manifest.sync(self.directory)
+        with _whole_or_gone(final):
+            wait()
+            manifest.write(_partial(final), step=step, arrays=shapes)
+            _partial(final).rename(final)
+            manifest.sync(self.directory)
         saved = steps(self.directory)
         for old in set(saved) - set(saved[-self.keep :]) - keep:
             doomed = self.directory / f".doomed-{folder(old)}"  # never seen half deleted
@@ -128,6 +132,27 @@ class Saver:
 
 def _partial(final: Path) -> Path:
     return final.with_name(f".partial-{final.name}")
+
+
+@contextlib.contextmanager
+def _whole_or_gone(final: Path) -> Iterator[None]:
+    """Says in one sentence what a failed save means, and leaves nothing of it behind.
+
+    Raises:
+        OSError: the checkpoint could not be written.
+    """
+    try:
+        yield
+    except (OSError, ValueError) as error:
+        if isinstance(error, ValueError) and OF_THE_SYSTEM not in str(error):
+            raise
+        shutil.rmtree(_partial(final), ignore_errors=True)
+        last = str(error).rpartition(": ")[2].partition(f" [{OF_THE_SYSTEM}")[0]
+        reason = getattr(error, "strerror", None) or last
+        raise OSError(
+            f"The checkpoint {final} could not be written ({reason}), and those before it are "
+            "whole: make room, and go on from there."
+        ) from error
 
 
 def _orbax(*, one_by_one: bool) -> ocp.Context:

@@ -1,5 +1,8 @@
 """Where examples come from: raw files -> a store on disk -> shuffled batches."""
 
-from recsys.data.loader import Shuffled
+from recsys.data.blocks import Blocks
+from recsys.data.in_order import InOrder
+from recsys.data.loader import Loader, Shuffled
+from recsys.data.stream import batches, stream
 
-__all__ = ["Shuffled"]
+__all__ = ["Blocks", "InOrder", "Loader", "Shuffled", "batches", "stream"]

@@ -100,27 +100,23 @@ class Vectors(Mapping[str, Float[Array, "batch width"]]):
 class Embedding(nnx.Module):
     """The tables of a model and the wiring of its features to them. A model owns exactly one.
 
+    A schema of numbers only has no tables, whatever the layout.
+
     Raises:
-        ValueError: the schema has no feature that reads a table, or the layout does not fit it.
+        ValueError: the layout does not fit the schema.
     """
 
     def __init__(self, schema: Schema, layout: Layout, *, rngs: nnx.Rngs):
-        if not schema.categorical:
-            raise ValueError(
-                "An Embedding needs at least one feature that reads a table, got a schema of "
-                "numbers only: add a categorical, bag or sequence feature."
-            )
         self.schema = schema
         self.layout = layout
-        plans = layout.plans(schema)
         self.tables = nnx.Dict(
-            {name: p.method.build(p.dim, p.fields, rngs=rngs) for name, p in plans.items()}
+            {name: p.method.build(p.dim, p.fields, rngs=rngs) for name, p in self.plans.items()}
         )
 
     @property
     def plans(self) -> dict[str, Plan]:
         """What each table was built from."""
-        return self.layout.plans(self.schema)
+        return self.layout.plans(self.schema) if self.schema.categorical else {}
 
     @property
     def widths(self) -> dict[str, int]:

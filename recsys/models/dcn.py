@@ -4,17 +4,16 @@ form).
 
 import dataclasses
 
-import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float
 
 from recsys.embedding.layout import Layout
-from recsys.embedding.multiplexer import Embedding, Vectors
+from recsys.embedding.multiplexer import Vectors
 from recsys.features.batch import Batch
 from recsys.features.schema import Schema
 from recsys.losses.log_loss import LogLoss
+from recsys.models.ranker import Ranker
 from recsys.spec import spec
-from recsys.tables.base import Context
 from recsys.towers import MLP, Cross
 
 
@@ -40,20 +39,15 @@ class DCN:
         return DCNModel(self, rngs=rngs)
 
 
-class DCNModel(nnx.Module):
+class DCNModel(Ranker):
     """Vectors and numbers of an example to one logit."""
 
     def __init__(self, spec: DCN, *, rngs: nnx.Rngs):
-        self.spec = spec
-        self.embed = Embedding(spec.schema, spec.layout, rngs=rngs)
-        width = self.embed.width + len(spec.schema.numeric)
-        self.cross = Cross(width, spec.cross, rngs=rngs)
-        self.deep = MLP(width, spec.hidden, rngs=rngs)
+        super().__init__(spec, rngs=rngs)
+        self.cross = Cross(self.width, spec.cross, rngs=rngs)
+        self.deep = MLP(self.width, spec.hidden, rngs=rngs)
         self.head = nnx.Linear(self.deep.width, 1, rngs=rngs)
 
     def __call__(self, vectors: Vectors, batch: Batch) -> Float[Array, " batch"]:
-        x = jnp.concatenate([vectors.concatenated(), batch.numbers], axis=-1)
+        x = self.side_by_side(vectors, batch)
         return self.head(self.deep(self.cross(x)))[:, 0]
-
-    def loss(self, vectors: Vectors, batch: Batch, context: Context) -> Float[Array, ""]:
-        return self.spec.loss(self(vectors, batch), batch.label, batch.weight)

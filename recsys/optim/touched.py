@@ -20,6 +20,7 @@ from recsys.spec import spec
 from recsys.tables.base import OUT, EmbeddingTable, Moves, Rows
 
 TableSlots = dict[str, Slots]  # array name -> slots
+DECAYS = ("touch", "step")
 BLOCK = 8192  # distinct rows at a time, where they are trained block by block
 
 
@@ -107,6 +108,8 @@ class RowTraining:
         optimizer: a spec of `recsys.optim.rowwise`.
         weight_decay: decoupled: a touched row shrinks by this times its learning rate (Loshchilov
             and Hutter, ICLR 2019), untouched rows do not.
+        decay_by: "touch" shrinks frequent and rare rows alike; "step" makes up at each touch for
+            the steps before it, as in dense training, so that rare rows shrink more.
         clip_row: a bound for the norm of a row's summed gradient; 0 is none.
         average: the decay of an exponential moving average of each row over the steps; 0 is none.
             Rows that are not touched cost nothing: their share is made up for by their age.
@@ -116,8 +119,13 @@ class RowTraining:
     weight_decay: float = 0.0
     clip_row: float = 0.0
     average: float = 0.0
+    decay_by: str = "touch"
 
     def __post_init__(self):
+        if self.decay_by not in DECAYS:
+            raise ValueError(
+                f"Weight decay goes by {' or '.join(DECAYS)}, got decay_by={self.decay_by!r}."
+            )
         if not 0 <= self.average < 1:
             raise ValueError(f"An average's decay lies in [0, 1), got average={self.average}.")
         if self.weight_decay < 0 or self.clip_row < 0:
@@ -150,7 +158,7 @@ class RowTraining:
     def _start(self, height: int, width: int) -> Slots:
         wanted = self._wanted(width)
         slots = {n: jnp.full((height, s.width), s.initial, jnp.float32) for n, s in wanted.items()}
-        if self.optimizer.needs_age or self.average:
+        if self.optimizer.needs_age or self.average or self.decay_by == "step":
             slots["touched"] = jnp.zeros((height, 1), jnp.int32)
         return slots
 
@@ -179,7 +187,10 @@ class RowTraining:
             grad = grad * jnp.minimum(1.0, self.clip_row / jnp.maximum(norm, 1e-30))
         change, new = self.optimizer.update(grad, own, Touch(rate, step, age))
         if self.weight_decay:
-            change = change - self.optimizer.learning_rate * rate * self.weight_decay * rows
+            share = self.optimizer.learning_rate * rate * self.weight_decay
+            if self.decay_by == "step":
+                share = 1 - jnp.maximum(0.0, 1 - share) ** age
+            change = change - share * rows
         after = rows + change
         if average is not None:
             idle = self.average ** (age - 1)  # the row stood still since it was last touched

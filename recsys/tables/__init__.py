@@ -3,18 +3,29 @@
 from recsys.tables.alpt import ALPT
 from recsys.tables.cafe import CAFE
 from recsys.tables.dpq import DPQ
+from recsys.tables.fp16 import BF16, FP16
 from recsys.tables.full import Full
 from recsys.tables.hash import Hash
+from recsys.tables.int4 import INT4
 from recsys.tables.int8 import INT8
+from recsys.tables.int16 import INT16
 from recsys.tables.mde import MDE
 from recsys.tables.method import Method
+from recsys.tables.mgqe import MGQE
+from recsys.tables.multihash import MultiHash
 
 METHODS: dict[str, type[Method]] = {
     "alpt": ALPT,
+    "bf16": BF16,
     "cafe": CAFE,
     "dpq": DPQ,
+    "fp16": FP16,
     "full": Full,
     "hash": Hash,
+    "int4": INT4,
     "int8": INT8,
+    "int16": INT16,
     "mde": MDE,
+    "mgqe": MGQE,
+    "multihash": MultiHash,
 }

@@ -1,4 +1,4 @@
-"""ALPT: rows as integers of 8 bits with learned scales, in a second pass of every step.
+"""ALPT: rows as integers with learned scales, in a second pass of every step.
 
 Li et al., "Adaptive Low-Precision Training for Embeddings in Click-Through Rate Prediction", AAAI
 2023. The first pass is the usual step on the loaded rows. The second sees the updated rows through
@@ -17,23 +17,28 @@ from jaxtyping import Array, Float
 
 from recsys.spec import spec
 from recsys.tables.base import Context, EmbeddingTable, Keys, Noise, Rows
-from recsys.tables.int8 import LIMIT, SCALE, from_codes, to_codes
+from recsys.tables.integer import SCALE, code_bytes, from_codes, limit_of, to_codes
 from recsys.tables.parts import straight_through
 from recsys.tables.storage import Storage, StoredAs
+
+BITS = (4, 8, 16)
 
 
 @spec
 @dataclasses.dataclass(frozen=True)
 class ALPT(Storage):
-    """Another method's rows as int8 with a learned float32 scale a row."""
+    """Another method's rows as integers with a learned float32 scale a row."""
 
     paper: ClassVar[str] = "Li et al., AAAI 2023"
 
-    initial: float = 0.01  # scale of every row at the start; its rows lie within 127 times this
+    bits: int = 8  # of a code: 4, 8 or 16; 4 want rows of an even width
+    initial: float = 0.01  # scale of every row at the start; 8 bits reach 127 times that, 4 bits 7
     scale_rate: float = 0.02  # learning rate of the scales, relative to the rows'
 
     def __post_init__(self):
         super().__post_init__()
+        if self.bits not in BITS:
+            raise ValueError(f"ALPT has codes of 4, 8 or 16 bits, got bits={self.bits}.")
         if not 0 < self.initial < math.inf or not 0 <= self.scale_rate < math.inf:
             raise ValueError(
                 "ALPT wants a positive initial scale and a scale_rate of at least 0, got "
@@ -44,7 +49,10 @@ class ALPT(Storage):
         return ALPTTable(self, inner)
 
     def row_bytes(self, width: int) -> int:
-        return width + 4
+        return code_bytes(self.bits, width) + 4
+
+    def holds(self, width: int) -> bool:
+        return self.bits * width % 8 == 0
 
 
 class ALPTTable(StoredAs):
@@ -53,7 +61,7 @@ class ALPTTable(StoredAs):
     suffixes = (SCALE,)
 
     def __init__(self, spec: ALPT, inner: EmbeddingTable):
-        self.initial, self.scale_rate = spec.initial, spec.scale_rate
+        self.initial, self.scale_rate, self.bits = spec.initial, spec.scale_rate, spec.bits
         super().__init__(spec, inner)
         self.passes = (*self.passes, tuple(name + SCALE for name in inner.heights))
 
@@ -64,19 +72,21 @@ class ALPTTable(StoredAs):
 
     def load(self, rows: Rows) -> Rows:
         scales = self._scales(rows)
-        return scales | {n: from_codes(rows[n], scales[n + SCALE]) for n in self.held(rows)}
+        own = {n: from_codes(rows[n], scales[n + SCALE], bits=self.bits) for n in self.held(rows)}
+        return scales | own
 
     def store(self, rows: Rows, noise: Noise) -> Rows:
-        scales = self._scales(rows)
-        codes = {n: to_codes(rows[n], scales[n + SCALE], noise(n)) for n in self.held(rows)}
+        scales, bits = self._scales(rows), self.bits
+        own = self.held(rows)
+        codes = {n: to_codes(rows[n], scales[n + SCALE], noise(n), bits=bits) for n in own}
         return codes | scales
 
     def inner_rows(self, rows: Rows, key: Keys, context: Context) -> Rows:
         own = super().inner_rows(rows, key, context)
         if not context.train:
             return own  # as loaded, they are whole multiples of their scale
-        batch = len(key.high)
-        return {name: rounded(row, rows[name + SCALE], batch=batch) for name, row in own.items()}
+        batch, limit = len(key.high), limit_of(self.bits)
+        return {n: rounded(r, rows[n + SCALE], batch=batch, limit=limit) for n, r in own.items()}
 
     def _scales(self, rows: Rows) -> Rows:
         """The scales of rows; one that was cleared, or driven out of range, starts over."""
@@ -88,7 +98,7 @@ class ALPTTable(StoredAs):
 
 
 def rounded(
-    rows: Float[Array, "*rows width"], scale: Float[Array, "*rows 1"], *, batch: int
+    rows: Float[Array, "*rows width"], scale: Float[Array, "*rows 1"], *, batch: int, limit: int
 ) -> Float[Array, "*rows width"]:
     """Rows as their nearest codes times their scale, with a gradient for both.
 
@@ -97,7 +107,7 @@ def rounded(
     1 / sqrt(batch * width * limit).
     """
     steps = rows / scale
-    codes = jnp.clip(jnp.round(steps), -LIMIT, LIMIT)
-    slope = jnp.where(jnp.abs(steps) < LIMIT, codes - steps, codes)
-    gain = 1 / math.sqrt(batch * rows.shape[-1] * LIMIT)
+    codes = jnp.clip(jnp.round(steps), -limit, limit)
+    slope = jnp.where(jnp.abs(steps) < limit, codes - steps, codes)
+    gain = 1 / math.sqrt(batch * rows.shape[-1] * limit)
     return straight_through(codes * scale, rows + jax.lax.stop_gradient(gain * slope) * scale)

@@ -1,6 +1,7 @@
 """DPQ: a row is a few short codes into a small codebook, and training learns both, end to end."""
 
 import dataclasses
+import functools
 from typing import ClassVar
 
 import jax
@@ -49,21 +50,22 @@ class DPQ(Method):
     temperature: float = 1.0  # above 0: of the softmax; sx
 
     def __post_init__(self):
+        name = type(self).__name__
         if not isinstance(self.of, Full | Hash):
             raise ValueError(
-                f"DPQ quantises vectors that are stored as they are, got {type(self.of).__name__}, "
-                "which computes them: use of=Full() or of=Hash()."
+                f"{name} quantises vectors that are stored as they are, got "
+                f"{type(self.of).__name__}, which computes them: use of=Full() or of=Hash()."
             )
         if self.centroids not in [2**bits for bits in BITS]:
             raise ValueError(
-                f"DPQ needs a power of two of centroids, from 2 to 256, got {self.centroids}: "
+                f"{name} needs a power of two of centroids, from 2 to 256, got {self.centroids}: "
                 "so many fill the bits of a code, and a code a byte at most."
             )
         if self.mode not in ("vq", "sx"):
-            raise ValueError(f"Unknown mode of DPQ {self.mode!r}: known are vq, sx.")
+            raise ValueError(f"Unknown mode of {name} {self.mode!r}: known are vq, sx.")
         if self.parts < 1 or self.commitment < 0 or self.temperature <= 0:
             raise ValueError(
-                "DPQ needs parts >= 1, commitment >= 0 and temperature > 0, got "
+                f"{name} needs parts >= 1, commitment >= 0 and temperature > 0, got "
                 f"parts={self.parts}, commitment={self.commitment}, temperature={self.temperature}."
             )
 
@@ -77,11 +79,23 @@ class DPQ(Method):
             return jax.random.uniform(rngs.params(), shape, minval=-bound, maxval=bound)
 
         queries = self.of.build(dim, fields, rngs=rngs)
-        return DPQTable(self, queries, start(), keys=start() if self.mode == "sx" else None)
+        keys = start() if self.mode == "sx" else None
+        return self.wrap(queries, start(), keys=keys)
+
+    def wrap(
+        self,
+        queries: EmbeddingTable,
+        codebook: Float[Array, "parts centroids width"],
+        *,
+        keys: Float[Array, "parts centroids width"] | None,
+    ) -> "DPQTable":
+        """The table of queries and centroids."""
+        return DPQTable(self, queries, codebook, keys=keys)
 
     def table_bytes(self, dim: int, fields: tuple[Field, ...]) -> int:
         self._check(dim)
-        return self._bytes(dim, rows=self._rows(dim, fields))
+        row = packed_bytes(code_bits(self.centroids), self.parts)
+        return self._rows(dim, fields) * row + 4 * self.centroids * dim
 
     def dial(self, dim: int, fields: tuple[Field, ...]) -> Dial:
         """Over Hash, the rows, parts and centroids as they are; over Full, parts and centroids.
@@ -97,16 +111,20 @@ class DPQ(Method):
             )
         rows = self._rows(dim, fields)
         settings = [
-            dataclasses.replace(self, parts=parts, centroids=2**bits)
+            self._coded(parts, bits)
             for parts in range(1, dim + 1)
             for bits in BITS
             if dim % parts == 0 and 2**bits <= max(2, rows)
         ]
         ordered: list[DPQ] = []
-        for setting in sorted(settings, key=lambda s: (s._bytes(dim, rows=rows), -s._says[0])):
+        for setting in sorted(settings, key=lambda s: (s.table_bytes(dim, fields), -s._says[0])):
             if not ordered or setting._says > ordered[-1]._says:
                 ordered.append(setting)
         return Dial(settings=len(ordered), make=ordered.__getitem__)
+
+    def _coded(self, parts: int, bits: int) -> "DPQ":
+        """The setting of so many parts and bits of a code."""
+        return dataclasses.replace(self, parts=parts, centroids=2**bits)
 
     @property
     def _says(self) -> tuple[int, int]:
@@ -116,22 +134,18 @@ class DPQ(Method):
     def _rows(self, dim: int, fields: tuple[Field, ...]) -> int:
         return self.of.table_bytes(dim, fields) // (4 * dim)
 
-    def _bytes(self, dim: int, *, rows: int) -> int:
-        row = packed_bytes(code_bits(self.centroids), self.parts)
-        return rows * row + 4 * self.centroids * dim
-
     def _check(self, dim: int, rows: int | None = None) -> None:
         if dim % self.parts:
             known = ", ".join(str(n) for n in range(1, dim + 1) if dim % n == 0)
             raise ValueError(
-                f"DPQ cuts a vector into equal parts, got dim={dim} and parts={self.parts}: "
-                f"use one of {known} parts."
+                f"{type(self).__name__} cuts a vector into equal parts, got dim={dim} and "
+                f"parts={self.parts}: use one of {known} parts."
             )
         if rows is not None and self.centroids > max(2, rows):
             raise ValueError(
-                f"DPQ wants no more centroids than rows, got centroids={self.centroids} for "
-                f"{rows} rows: use at most {max(2, 2 ** (rows.bit_length() - 1))}, or put several "
-                "features into one table."
+                f"{type(self).__name__} wants no more centroids than rows, got "
+                f"centroids={self.centroids} for {rows} rows: use at most "
+                f"{max(2, 2 ** (rows.bit_length() - 1))}, or put several features into one table."
             )
 
 
@@ -160,7 +174,7 @@ class DPQTable(EmbeddingTable):
 
     def decode(self, rows: Rows, key: Keys, context: Context) -> Float[Array, "batch places dim"]:
         query = rows["query"]
-        centroid = centroids_of(self.codes(query), self.codebook[...])
+        centroid = centroids_of(self.codes(query, self.most(key)), self.codebook[...])
         if self.spec.mode == "vq":
             vectors = jax.lax.stop_gradient(centroid) + _zero(query)
         else:
@@ -176,15 +190,22 @@ class DPQTable(EmbeddingTable):
         if self.spec.mode == "sx":
             return jnp.float32(0)
         query, stop = rows["query"], jax.lax.stop_gradient
-        centroid = centroids_of(self.codes(query), self.codebook[...])
+        centroid = centroids_of(self.codes(query, self.most(key)), self.codebook[...])
         squares = (centroid - stop(query)) ** 2
         squares += self.spec.commitment * (stop(centroid) - query) ** 2
         total = jnp.sum(jnp.where(key.valid[..., None], squares, 0.0), axis=(0, 1, 2))
         count = jnp.sum(key.valid, axis=(0, 1), dtype=jnp.float32) * self.dim
         return total / jnp.maximum(count, 1.0)
 
-    def codes(self, query: Float[Array, "*rows dim"]) -> UInt8[Array, "*rows parts"]:
-        """The centroid of each part: the nearest, or the one whose key has the largest product.
+    def most(self, key: Keys) -> Int32[Array, "batch places"] | None:
+        """How many of the centroids each row may have; None is all."""
+        return None
+
+    def codes(
+        self, query: Float[Array, "*rows dim"], most: Int32[Array, "*rows"] | None = None
+    ) -> UInt8[Array, "*rows parts"]:
+        """The centroid of each part: the nearest, or the one whose key has the largest product; of
+        each row only the first `most` count.
 
         Summed entry by entry in a fixed order, not as a matrix product: its rounding varies with
         shape and device, and a frozen row must have the code that it was trained with. Also XLA
@@ -198,10 +219,13 @@ class DPQTable(EmbeddingTable):
         for entry in range(width):
             own, theirs = cut[:, :, None, entry], jax.lax.stop_gradient(keys)[None, :, :, entry]
             scores += own * theirs if self.keys is not None else -((own - theirs) ** 2)
+        if most is not None:
+            number = jnp.arange(keys.shape[1], dtype=jnp.int32)[None, None]
+            scores = jnp.where(number < most.reshape(-1, 1, 1), scores, -jnp.inf)
         return jnp.argmax(scores, axis=-1).astype(jnp.uint8).reshape(*rows, parts)
 
     def freeze(self) -> CodesTable:
-        codes = _packed(self)[: self.heights["query"]]
+        codes = packed(self, first=self.spec.centroids)[: self.heights["query"]]
         return CodesTable(nnx.clone(self.inner), codes=codes, codebook=self.codebook[...])
 
     def _blend(self, query: Float[Array, "batch places dim"]) -> Float[Array, "batch places dim"]:
@@ -226,21 +250,21 @@ def _zero(value: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
     return value - jax.lax.stop_gradient(value)
 
 
-@jax.jit
-def _packed(table: DPQTable) -> UInt8[Array, "rows bytes"]:
-    """The packed codes of all rows, HEIGHT_MULTIPLE at a time.
+@functools.partial(jax.jit, static_argnames="first")
+def packed(table: DPQTable, *, first: int) -> UInt8[Array, "rows bytes"]:
+    """The packed codes of all rows, chosen among the `first` centroids; HEIGHT_MULTIPLE at a time.
 
     Those of one turn are spread evenly over the table, so that each device of a mesh has its share
     and works on its own rows alone.
     """
-    bits, parts = code_bits(table.spec.centroids), table.spec.parts
+    bits, parts = code_bits(first), table.spec.parts
     grid = table.rows["query"][...].reshape(HEIGHT_MULTIPLE, -1, table.dim)
 
     def turn(number: Int32[Array, ""], packed: UInt8[Array, "spread turns bytes"]):
         own = jax.lax.dynamic_index_in_dim(grid, number, axis=1, keepdims=False)
-        row = pack(table.codes(own), bits)
+        row = pack(table.codes(own, jnp.full(len(own), first, jnp.int32)), bits)
         return jax.lax.dynamic_update_index_in_dim(packed, row, number, axis=1)
 
     empty = jnp.zeros((*grid.shape[:2], packed_bytes(bits, parts)), jnp.uint8)
-    packed = jax.lax.fori_loop(0, grid.shape[1], turn, empty)
-    return packed.reshape(-1, packed.shape[-1])
+    codes = jax.lax.fori_loop(0, grid.shape[1], turn, empty)
+    return codes.reshape(-1, codes.shape[-1])

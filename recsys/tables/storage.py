@@ -45,6 +45,10 @@ class Storage(Method):
         """Bytes of one stored row, everything kept beside it included."""
         raise TypeError(f"{type(self).__name__} does not say what a row costs: define row_bytes.")
 
+    def holds(self, width: int) -> bool:
+        """Whether rows of this width can be stored; `row_bytes` refuses the others."""
+        return True
+
     def build(self, dim: int, fields: tuple[Field, ...], *, rngs: nnx.Rngs) -> "StoredAs":
         return self.wrap(self.of.build(dim, fields, rngs=rngs))
 
@@ -68,8 +72,10 @@ class Storage(Method):
 
         if inner.settings > FEW:
             return Dial(inner.settings, make)
-        specs = sorted(map(make, range(inner.settings)), key=lambda s: s.table_bytes(dim, fields))
-        return Dial(len(specs), specs.__getitem__)
+        specs = [make(number) for number in range(inner.settings)]
+        held = [s for s in specs if all(s.holds(w) for _, w in row_shapes(s.of, dim, fields))]
+        held = sorted(held or specs[:1], key=lambda s: s.table_bytes(dim, fields))
+        return Dial(len(held), held.__getitem__)
 
 
 class StoredAs(EmbeddingTable):
@@ -87,6 +93,8 @@ class StoredAs(EmbeddingTable):
         self.spec = spec
         self.inner = inner
         heights = inner.heights
+        for row in inner.rows.values():
+            spec.row_bytes(row[...].shape[1])  # refuses a width that it cannot hold
 
         def first(rows: Rows) -> Rows:
             rows = {name: array[: heights[name]] for name, array in rows.items()}

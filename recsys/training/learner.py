@@ -119,23 +119,25 @@ class Learner:
         return dataclasses.replace(state, rows=self._average(state), params=params)
 
     def put(self, batch: Batch) -> Batch:
-        """The batch on the mesh, split by example.
+        """The batch on the mesh, split by example; of several processes, each gives its share.
 
         Raises:
             TypeError: an array has the wrong type, as int64 ids.
             ValueError: the devices cannot share the examples out.
         """
-        count = len(batch.label)
-        if count % self.mesh.size:
-            raise ValueError(
-                f"A batch is split over {self.mesh.size} devices, got {count} examples: "
-                f"use a batch size that {self.mesh.size} divides."
-            )
         wanted = split(self.mesh)
         if getattr(batch.label, "sharding", None) == wanted:
             return batch  # it is there already, and to ask JAX for it takes time
+        count, devices = len(batch.label), len(self.mesh.local_devices)
+        if count % devices:
+            raise ValueError(
+                f"A batch is split over {devices} devices, got {count} examples: "
+                f"use a batch size that {devices} divides."
+            )
         batch.check()
-        return jax.device_put(batch, wanted)
+        if jax.process_count() == 1:
+            return jax.device_put(batch, wanted)
+        return jax.tree.map(functools.partial(jax.make_array_from_process_local_data, wanted), batch)
 
     def fresh(self) -> State:
         """The state before the first step, wherever JAX puts it."""

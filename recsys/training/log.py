@@ -1,7 +1,8 @@
 """The metrics log: JSON lines, none missing and none doubled however often the run was killed.
 
 A line that a checkpoint relies on is on disk before the checkpoint is (`flush`), and lines written
-after the checkpoint are cut off when the run resumes from it.
+after the checkpoint are cut off when the run resumes from it. The same numbers go to TensorBoard's
+event files beside it.
 """
 
 import json
@@ -9,6 +10,8 @@ import math
 import os
 from pathlib import Path
 from typing import Any
+
+from recsys.training.tensorboard import Events
 
 
 class MetricsLog:
@@ -25,17 +28,20 @@ class MetricsLog:
         if self.path.exists():
             os.truncate(self.path, _end(self.path, step))  # one call: killed here, all or nothing
         self._file = self.path.open("a")
+        self._events = Events(self.path.parent, step=step)
         self._lines: list[str] = []
 
     def write(self, step: int, **values: Any) -> None:
         """Adds a line, in memory; what is not finite becomes null."""
         known = {name: _finite(value) for name, value in values.items()}
         self._lines.append(json.dumps({"step": step, **known}) + "\n")
+        self._events.write(step, known)
 
     def flush(self, *, to_disk: bool = False) -> None:
         """Hands the lines to the file; `to_disk` waits until they would survive a loss of power."""
         self._file.write("".join(self._lines))
         self._file.flush()
+        self._events.flush()
         self._lines.clear()
         if to_disk:
             os.fsync(self._file.fileno())
@@ -44,6 +50,7 @@ class MetricsLog:
         """Writes what is left."""
         self.flush(to_disk=True)
         self._file.close()
+        self._events.close()
 
 
 def read(path: str | Path) -> list[dict[str, Any]]:

@@ -4,7 +4,8 @@
     fitted = fit(learner, Shuffled(train, size=1024), epochs=10, valid=valid, directory="runs/a")
 
 The order of the data is a function of (seed, step), so a checkpoint needs no state of the loader:
-run the same line again after a kill, and it goes on to the same end.
+run the same line again after a kill, and it goes on to the same end. Batches are read ahead and
+brought to the devices by other threads (`recsys.data.stream`).
 """
 
 import dataclasses
@@ -18,8 +19,9 @@ from typing import Any
 import jax
 
 from recsys.checkpoint import ASYNC_LIMIT_BYTES, Saver, latest, restore
-from recsys.data.loader import Shuffled
-from recsys.features.batch import Batch
+from recsys.data.examples import Examples
+from recsys.data.loader import Loader
+from recsys.data.stream import stream
 from recsys.training.evaluation import evaluate
 from recsys.training.learner import Learner
 from recsys.training.log import MetricsLog
@@ -44,11 +46,11 @@ class Fitted:
 
 def fit(
     learner: Learner,
-    loader: Shuffled,
+    loader: Loader,
     *,
     epochs: int | None = None,
     steps: int | None = None,
-    valid: Batch | None = None,
+    valid: Examples | None = None,
     patience: int | None = None,
     directory: str | Path | None = None,
     every: int | None = None,
@@ -94,7 +96,7 @@ class _Run:
     """What moves while training runs: the state, the step, the best epoch so far."""
 
     def __init__(
-        self, learner: Learner, loader: Shuffled, valid: Batch | None, directory: Path | None
+        self, learner: Learner, loader: Loader, valid: Examples | None, directory: Path | None
     ):
         self.learner, self.loader, self.valid, self.directory = learner, loader, valid, directory
         self.step, self.saved = 0, -1  # steps done, and those that the last checkpoint knows
@@ -131,11 +133,13 @@ class _Run:
             log=self.log,
             log_every=log_every,
         )
+        self.batches = stream(self.loader, start=self.step, stop=total, put=self.learner.put)
         if self.step:
             self.progress.say(f"goes on from step {self.step:,} in {self.directory}")
         try:
             yield
         finally:
+            self.batches.close()
             self.progress.close()
             if self.log:
                 self.log.close()
@@ -144,8 +148,7 @@ class _Run:
 
     def train(self) -> None:
         """One step."""
-        batch = self.loader.batch(self.step)
-        self.state, report = self.learner.step(self.state, batch)
+        self.state, report = self.learner.step(self.state, next(self.batches))
         self.step += 1
         self.progress.add(self.step, report)
 
@@ -218,9 +221,7 @@ class _Run:
                 f"A checkpoint needs the spec of its model, and {type(model).__name__} has none: "
                 "give it a frozen dataclass marked with @spec, or train without a directory."
             )
-        loader = self.loader
-        data = {"examples": len(loader.data), "size": loader.size, "seed": loader.seed}
-        return {"model": model.spec, "recipe": self.learner.recipe, "data": data}
+        return {"model": model.spec, "recipe": self.learner.recipe, "data": self.loader.order}
 
 
 @contextmanager

@@ -11,7 +11,7 @@ import time
 import jax
 from tqdm import tqdm
 
-from recsys.data.loader import Shuffled
+from recsys.data.loader import Loader
 from recsys.training.learner import Learner
 from recsys.training.log import MetricsLog
 from recsys.training.step import Report
@@ -25,7 +25,7 @@ class Progress:
     def __init__(
         self,
         learner: Learner,
-        loader: Shuffled,
+        loader: Loader,
         *,
         start: int,
         total: int,

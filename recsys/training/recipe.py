@@ -9,6 +9,7 @@ import optax
 from jaxtyping import Array, Float, Int32
 
 from recsys.optim.dense import Adam, DenseOptimizer
+from recsys.optim.schedules import Constant, Schedule
 from recsys.optim.touched import RowTraining
 from recsys.parallel.repeats import REPEATS
 from recsys.spec import spec
@@ -26,7 +27,9 @@ class Recipe:
             transformation.
         clip_norm: a bound for the norm of all gradients together; 0 is none.
         dropout: share of embedding entries set to zero in training; the rest are scaled up.
-        warmup: steps over which the learning rates rise from zero.
+        schedule: what the learning rates of both are multiplied by over the steps: a spec of
+            `recsys.optim.schedules`.
+        warmup: steps over which the learning rates rise from zero; multiplies the schedule.
         repeats: how repeated rows are summed: "auto" or a name of
             `recsys.parallel.repeats.REPEATS`.
         seed: of all randomness in training.
@@ -36,6 +39,7 @@ class Recipe:
     dense: DenseOptimizer | optax.GradientTransformation = Adam()
     clip_norm: float = 0.0
     dropout: float = 0.0
+    schedule: Schedule = Constant()
     warmup: int = 0
     repeats: str = "auto"
     seed: int = 0
@@ -73,9 +77,10 @@ class Recipe:
 
     def rate(self, step: Int32[Array, ""]) -> Float[Array, ""]:
         """What learning rates are multiplied by at a step, counted from 0."""
+        rate = self.schedule(step)
         if not self.warmup:
-            return jnp.float32(1)
-        return jnp.minimum(1.0, (step + 1).astype(jnp.float32) / self.warmup)
+            return rate
+        return rate * jnp.minimum(1.0, (step + 1).astype(jnp.float32) / self.warmup)
 
     def drop(self, vectors: dict[str, Any], context: Context) -> dict[str, Any]:
         """Vectors with entries dropped at random."""

@@ -108,7 +108,7 @@ def train_step(
 
     passes = Passes(recipe, exchange, context, state.taken, norm)
     slots, latest = dict(state.slots), dict(rows)
-    for number in range(max(len(table.passes) for table in tables.values())):
+    for number in range(max((len(table.passes) for table in tables.values()), default=0)):
         if number > 0:  # a later pass sees the rows as the one before left them
             _, (_, later) = gradients(state.params, latest)
             sums, is_whole = _if_finite(sum_pass(number, tables, later, reads, way=recipe.way))

@@ -4,20 +4,8 @@ import jax
 import numpy as np
 import pytest
 
-from recsys.data import Shuffled
-from recsys.features import Batch
-
-
-def examples(count: int) -> Batch:
-    number = np.arange(count)
-    return Batch(
-        high=np.zeros((count, 2), np.uint32),
-        low=np.stack([number, number], axis=1).astype(np.uint32),
-        valid=np.ones((count, 2), bool),
-        numbers=number[:, None].astype(np.float32),
-        label=number.astype(np.float32),
-        weight=np.ones(count, np.float32),
-    )
+from recsys.data import InOrder, Loader, Shuffled
+from tests.data.examples import Spied, examples
 
 
 @pytest.mark.parametrize("epoch", [0, 1, 5])
@@ -87,3 +75,60 @@ def test_negative_steps_and_seeds_are_refused():
         Shuffled(examples(10), size=2).batch(-1)
     with pytest.raises(ValueError, match="seed=-1"):
         Shuffled(examples(10), size=2, seed=-1)
+
+
+@pytest.mark.parametrize("count", [1, 2, 5])
+def test_processes_share_the_batch_that_one_would_read(count):
+    whole = Shuffled(examples(64), size=20, seed=3)
+    parts = [
+        Shuffled(examples(64), size=20, seed=3, process_index=index, process_count=count)
+        for index in range(count)
+    ]
+    for step in (0, 2, 7):
+        shares = [part.indices(step) for part in parts]
+        assert {len(share) for share in shares} == {20 // count}
+        assert np.array_equal(np.concatenate(shares), whole.indices(step))
+    assert {part.steps_per_epoch for part in parts} == {3}
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"process_index": 2, "process_count": 2}, "process_index=2 and process_count=2"),
+        ({"process_index": 1}, "give both, or neither"),
+        ({"process_index": 0, "process_count": 3}, "shared by 3 processes, got size=10"),
+    ],
+)
+def test_batches_that_processes_cannot_share_are_refused(given, told):
+    with pytest.raises(ValueError, match=told):
+        Shuffled(examples(30), size=10, **given)
+
+
+def test_only_the_examples_of_a_batch_are_read():
+    spied = Spied(examples(100))
+    Shuffled(spied, size=10).batch(13)
+    assert [len(taken) for taken in spied.taken] == [10]
+
+
+def test_in_order_every_example_comes_once_and_what_fills_up_weighs_nothing():
+    loader = InOrder(examples(25), size=10)
+    batches = [loader.batch(step) for step in range(loader.steps_per_epoch)]
+    assert [loader.count(step) for step in range(3)] == [10, 10, 5]
+    assert {len(batch) for batch in batches} == {10}
+    assert np.concatenate([batch.label for batch in batches])[:25].tolist() == list(range(25))
+    last = batches[-1]
+    assert last.weight.tolist() == [1] * 5 + [0] * 5
+    assert last.valid.any(axis=1).tolist() == [True] * 5 + [False] * 5
+    assert np.array_equal(loader.batch(3).label, batches[0].label)
+
+
+def test_in_order_one_batch_may_hold_more_than_there_is():
+    loader = InOrder(examples(3), size=8)
+    assert (loader.steps_per_epoch, loader.count(0), len(loader.batch(0))) == (1, 3, 8)
+    with pytest.raises(ValueError, match="from 0 examples"):
+        InOrder(examples(0), size=8)
+
+
+def test_loaders_are_loaders():
+    for loader in (Shuffled(examples(9), size=3), InOrder(examples(9), size=3)):
+        assert isinstance(loader, Loader)

@@ -144,7 +144,9 @@ def test_a_mask_of_another_type_is_refused(embed, batch):
         embed.keys(weighted)
 
 
-def test_an_embedding_without_tables_is_refused():
+@pytest.mark.parametrize("layout", LAYOUTS, ids=lambda layout: type(layout).__name__)
+def test_numbers_alone_need_no_tables(layout):
     numbers = Schema((Feature("age", kind="numeric"),))
-    with pytest.raises(ValueError, match="at least one feature that reads a table"):
-        Embedding(numbers, Unified(Hash()), rngs=nnx.Rngs(0))
+    embed = Embedding(numbers, layout, rngs=nnx.Rngs(0))
+    assert (embed.width, embed.table_bytes, embed.train_bytes) == (0, 0, 0)
+    assert len(embed(numbers.encode({"age": [1.0, 2.0]}))) == 0

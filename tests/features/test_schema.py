@@ -254,7 +254,6 @@ def test_vocabularies_that_do_not_belong_to_the_schema_are_refused():
 
 @pytest.mark.parametrize("module", ["recsys.features.hashing", "recsys.features.schema"])
 def test_a_server_needs_no_reader_of_files(module):
-    readers = {"grain", "pyarrow", "pandas"}
-    code = f"import sys, {module}; print(*({readers} & set(sys.modules)))"
-    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert shown.stdout.split() == []
+    absent = dict.fromkeys(["grain", "pyarrow", "pandas", "tomlkit"])
+    code = f"import sys; sys.modules.update({absent}); import {module}"
+    subprocess.run([sys.executable, "-c", code], check=True)

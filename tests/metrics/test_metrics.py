@@ -13,9 +13,10 @@ from recsys.metrics import AUC, METRICS, Calibration, LogLoss, NormalisedEntropy
 ROUNDING = 1e-5
 
 
-def gathered(logit, label, weight=None, cuts=()) -> Predictions:
-    """Predictions fed in the batches that the cuts make."""
+def gathered(logit, label, weight=None, cuts=(), group=None) -> Predictions:
+    """Predictions fed in the batches that the cuts make; all of one group unless told otherwise."""
     predictions = Predictions()
+    group = np.zeros(len(logit), np.uint64) if group is None else np.asarray(group, np.uint64)
     edges = [0, *sorted(cuts), len(logit)]
     for start, stop in itertools.pairwise(edges):
         part = slice(start, stop)
@@ -23,6 +24,7 @@ def gathered(logit, label, weight=None, cuts=()) -> Predictions:
             np.asarray(logit, np.float32)[part],
             np.asarray(label)[part],
             weight=None if weight is None else np.asarray(weight, np.float32)[part],
+            group=group[part],
         )
     return predictions
 
@@ -89,7 +91,8 @@ def test_an_example_of_weight_zero_does_not_count(name: str):
 
 def test_batches_with_and_without_weights_mix():
     predictions = gathered([1.0, 0.0], [1, 0])
-    predictions.add(np.array([3.0], np.float32), np.array([0]), weight=np.array([2.0]))
+    one = {"weight": np.array([2.0]), "group": np.array([0])}
+    predictions.add(np.array([3.0], np.float32), np.array([0]), **one)
     assert LogLoss()(predictions) == LogLoss()(
         gathered([1.0, 0.0, 3.0], [1, 0, 0], [1.0, 1.0, 2.0])
     )
@@ -110,9 +113,12 @@ def test_log_loss_of_a_hopeless_prediction_is_finite():
 
 
 def test_unweighted_examples_take_five_bytes_each():
-    predictions = gathered(np.zeros(1000), np.zeros(1000), cuts=[400])
+    predictions = Predictions()
+    for rows in (400, 600):
+        predictions.add(np.zeros(rows), np.zeros(rows))
     assert predictions.logit.nbytes + predictions.label.nbytes == 5000
     assert predictions.weight is None
+    assert predictions.group is None
     assert len(predictions) == 1000
 
 

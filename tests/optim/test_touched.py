@@ -67,6 +67,17 @@ def test_weight_decay_shrinks_touched_rows_and_no_others(exchange):
     np.testing.assert_array_equal(np.delete(after, 4, axis=0), np.delete(table, 4, axis=0))
 
 
+def test_weight_decay_by_step_makes_up_for_the_steps_before_the_touch(exchange):
+    training = RowTraining(SGD(0.5), weight_decay=0.1, decay_by="step")
+    table, slots, _ = fresh(training)
+    still = {4: [0.0, 0.0]}
+    after, slots = apply(training, table, slots, still, step=3, exchange=exchange)
+    np.testing.assert_allclose(after[4], table[4] * 0.95**3, rtol=1e-6)
+    again, _ = apply(training, after, slots, still, step=5, exchange=exchange)
+    np.testing.assert_allclose(again[4], table[4] * 0.95**5, rtol=1e-6)
+    np.testing.assert_array_equal(np.delete(again, 4, axis=0), np.delete(table, 4, axis=0))
+
+
 @pytest.mark.parametrize("optimizer", [SGD(0.3), LazyAdam(0.1)], ids=["sgd", "lazy_adam"])
 def test_the_average_is_that_of_dense_training_though_only_touched_rows_are_paid_for(
     optimizer, exchange
@@ -137,7 +148,14 @@ def test_the_tallest_array_ends_before_the_address_of_padding():
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"average": 1.0}, {"average": -0.1}, {"weight_decay": -1.0}, {"clip_row": -1.0}]
+    "wrong",
+    [
+        {"average": 1.0},
+        {"average": -0.1},
+        {"weight_decay": -1.0},
+        {"clip_row": -1.0},
+        {"decay_by": "day"},
+    ],
 )
 def test_training_that_makes_no_sense_is_refused(wrong):
     with pytest.raises(ValueError, match=next(iter(wrong))):

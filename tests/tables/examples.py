@@ -5,15 +5,35 @@ Each builds over the features of `tests.toy.SCHEMA` (vocabularies of 40 to 90 va
 of 8, and is small enough that its mechanism has work to do there.
 """
 
-from recsys.tables import ALPT, CAFE, DPQ, INT8, MDE, Full, Hash
+from recsys.tables import (
+    ALPT,
+    BF16,
+    CAFE,
+    DPQ,
+    FP16,
+    INT4,
+    INT8,
+    INT16,
+    MDE,
+    MGQE,
+    Full,
+    Hash,
+    MultiHash,
+)
 from recsys.tables.method import Method
 
 EXAMPLES: dict[str, Method] = {
     "alpt": ALPT(of=Hash(rows=120), initial=0.003),  # so narrow that scales must grow
+    "bf16": BF16(),
     "cafe": CAFE(rows=120, share=0.5, ways=4, candidates=6, threshold=4.0, every=7),
     "dpq": DPQ(parts=4, centroids=16),
+    "fp16": FP16(),
     "full": Full(),
     "hash": Hash(rows=120),
+    "int4": INT4(),
     "int8": INT8(),
+    "int16": INT16(),
     "mde": MDE(alpha=1.0, base=2.0),
+    "mgqe": MGQE(parts=4, centroids=16, rare=8, share=0.3),
+    "multihash": MultiHash(rows=60),
 }

@@ -49,7 +49,7 @@ def test_rounding_and_its_gradients_by_hand():
     -0.2 + 0.8 + 381 - 508 = -126.4, times 1 / sqrt(2 * 4 * 127).
     """
     rows, scale = jnp.array([[0.6, -0.2, 100.0, -80.0]]), jnp.array([[0.5]])
-    value, back = jax.vjp(lambda r, s: rounded(r, s, batch=2), rows, scale)
+    value, back = jax.vjp(lambda r, s: rounded(r, s, batch=2, limit=127), rows, scale)
     np.testing.assert_allclose(value, [[0.5, 0.0, 63.5, -63.5]], rtol=1e-6, atol=1e-6)
     to_rows, to_scale = back(jnp.array([[1.0, 2.0, 3.0, 4.0]]))
     np.testing.assert_array_equal(to_rows, [[1.0, 2.0, 3.0, 4.0]])

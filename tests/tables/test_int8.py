@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from recsys.optim import SGD, DenseSGD, RowTraining
 from recsys.tables import INT8, Full
 from recsys.tables.base import Context, EmbeddingTable, Field, Rows
-from recsys.tables.int8 import INT8Table, covering_scale, from_bits, to_bits
+from recsys.tables.integer import IntegerTable, covering_scale, from_bits, to_bits
 from recsys.training import Learner, Recipe
 from recsys.training.passes import row_noise
 from tests.toy import LAYOUTS, Toy, clicks
@@ -21,7 +21,7 @@ FIELDS = (Field("small", 5, salt=1), Field("large", 700, salt=2))
 NAMES = ("weight", "weight.scale")
 
 
-class NearestTable(INT8Table):
+class NearestTable(IntegerTable):
     """INT8 with its mechanism off: rows are rounded to the nearest code."""
 
     def store(self, rows, noise):
@@ -87,7 +87,7 @@ def test_a_scale_sticks_until_the_row_outgrows_it_or_leaves_half_of_it():
 @settings(max_examples=200, deadline=None)
 @given(largest=st.floats(2**-80, 2**80, width=32) | st.integers(128, 255).map(lambda m: 127.0 * m))
 def test_a_fresh_scale_is_the_smallest_bfloat16_that_covers_the_row(largest):
-    scale = np.asarray(covering_scale(jnp.array([[largest]], jnp.float32)))[0, 0]
+    scale = np.asarray(covering_scale(jnp.array([[largest]], jnp.float32), bits=8))[0, 0]
     assert scale == np.float32(jnp.bfloat16(scale))
     below = (scale.view(np.uint32) - np.uint32(0x10000)).view(np.float32)
     assert 127 * float(below) < largest <= 127 * float(scale)

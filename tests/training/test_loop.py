@@ -76,17 +76,17 @@ def test_checkpoints_lie_where_they_were_asked_for_and_the_best_stays(undisturbe
 
 
 def test_a_stopped_run_goes_on_to_the_same_end(undisturbed, tmp_path, monkeypatch):
-    halted = loader()
-    batch = halted.batch
+    step = Learner.step
 
-    def terminating(step: int):
-        if step == 13:
+    def terminating(self, state, batch):
+        if int(state.step) == 13:
             os.kill(os.getpid(), signal.SIGTERM)
-        return batch(step)
+        return step(self, state, batch)
 
-    monkeypatch.setattr(halted, "batch", terminating)
     arguments = {"steps": 25, "valid": VALID, "directory": tmp_path, "every": 4}
-    stopped = fit(learner(), halted, **arguments)
+    with monkeypatch.context() as patch:
+        patch.setattr(Learner, "step", terminating)
+        stopped = fit(learner(), loader(), **arguments)
     assert stopped.is_stopped
     assert (stopped.step, stopped.last_step) == (14, 14)
     assert steps(tmp_path)[-1] == 14

@@ -1,0 +1,75 @@
+"""`recsys evaluate`: how good a trained model is, on a split or on raw files."""
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from tyro.conf import Positional
+
+from recsys.cli.opening import mesh_of, split_of, store_of
+from recsys.data.store import MANIFEST
+from recsys.metrics import METRICS, Predictions
+from recsys.report import write_report
+from recsys.report.text import Table
+from recsys.training.predictor import measure
+from recsys.training.run import Run, open_run
+
+if TYPE_CHECKING:
+    MetricName = str
+else:
+    MetricName = Literal[tuple(METRICS)]
+
+
+@dataclasses.dataclass(frozen=True)
+class Evaluate:
+    """Measures a trained model on a split of its store, or on raw files with labels."""
+
+    run_directory: Positional[Path]  # that `train` wrote
+    data: Positional[tuple[str, ...]] = ()  # another store, or raw files; by default its own store
+    split: str = "test"  # of the store
+    metrics: tuple[MetricName, ...] = ()  # by default all that these data can tell
+    kept: float = 1.0  # share of non-clicks that training saw; predictions are corrected for it
+    out: Path | None = None  # JSON file for the metrics
+    report: bool = False  # write the run's report anew, measured on this split
+    devices: int = 1  # that share the tables and each batch
+    verify: bool = True  # read the whole store first, to see that nobody edited it
+
+    def run(self) -> int:
+        """Measures and prints."""
+        run = open_run(self.run_directory, mesh=mesh_of(self.devices))
+        is_store = not self.data or (
+            len(self.data) == 1 and (Path(self.data[0]) / MANIFEST).exists()
+        )
+        if is_store:
+            given = Path(self.data[0]) if self.data else None
+            store = store_of(run, given, verify=self.verify)
+            predictions = run.predictor.predictions(split_of(store, self.split))
+            where = f"{self.split} of {store.path}"
+            if self.report:
+                write_report(run, store, split=self.split)
+        else:
+            predictions, where = self._of_files(run), ", ".join(self.data)
+        found = measure(predictions, self.metrics or None, kept=self.kept)
+        rows = [("examples", len(predictions)), *found.items()]
+        print(Table(f"{run.path}, step {run.step:,}, on {where}", ("metric", "value"), rows))
+        if self.out is not None:
+            told = {"run": str(run.path), "step": run.step, "data": where, "metrics": found}
+            self.out.write_text(json.dumps(told, indent=1) + "\n")
+        return 0
+
+    def _of_files(self, run: Run) -> Predictions:
+        predictor, schema = run.predictor, run.predictor.schema
+        if self.report:
+            raise ValueError(
+                "A report shows a split of a store, got raw files: leave out --report."
+            )
+        if schema.label is None:
+            raise ValueError(f"{run.path} has a schema without a label: it can only predict.")
+        also = [name for name in (schema.label, schema.weight, schema.user) if name]
+        found = Predictions()
+        for part in predictor.score(self.data, also=also):
+            group = schema.keys("user", part.chunk.columns) if schema.user else None
+            weight = part.batch.weight if schema.weight else None
+            found.add(part.logit, part.batch.label, weight=weight, group=group)
+        return found

@@ -1,0 +1,70 @@
+"""The command `recsys`: its subcommands, and what it says when something is wrong."""
+
+import errno
+import logging
+import os
+import sys
+from collections.abc import Sequence
+
+from tyro.extras import SubcommandApp
+
+from recsys.cli.describe import Describe
+from recsys.cli.evaluate import Evaluate
+from recsys.cli.importing import Import
+from recsys.cli.inspect import Inspect
+from recsys.cli.predict import Predict
+from recsys.cli.train import Train
+
+ABOUT = """From a table of events to a trained, evaluated model.
+
+    recsys data describe events.csv
+    recsys data import events.csv
+    recsys train events.store
+"""
+WRONG, INTERRUPTED, NOBODY_READS = 2, 130, 141  # exit status
+
+
+def app() -> SubcommandApp:
+    """Every subcommand: one line each."""
+    data, commands = SubcommandApp(), SubcommandApp()
+    data.command(Describe, name="describe")
+    data.command(Import, name="import")
+    commands.command(data, name="data", help="Raw files to examples on disk.")
+    commands.command(Train, name="train")
+    commands.command(Evaluate, name="evaluate")
+    commands.command(Predict, name="predict")
+    commands.command(Inspect, name="inspect")
+    return commands
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs a command; returns its exit status.
+
+    What is wrong with the input is one sentence; `python -X dev -m recsys` also shows where in the
+    code it was found.
+    """
+    command = app().cli(prog="recsys", description=ABOUT, args=arguments)
+    if not sys.flags.dev_mode:
+        logging.getLogger("absl").setLevel(logging.CRITICAL)  # what Orbax logs is raised as well
+    try:
+        return command.run()
+    except KeyboardInterrupt:
+        print("Interrupted: the same command begins again or goes on.", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the last flush
+        return NOBODY_READS
+    except (ValueError, OSError) as error:
+        if sys.flags.dev_mode:
+            raise
+        print(f"recsys: {sentence(error)}", file=sys.stderr)
+        return WRONG
+
+
+def sentence(error: Exception) -> str:
+    """What is wrong, on one line; errors of the system name their file."""
+    if isinstance(error, OSError) and error.strerror:
+        what = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+        is_full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        return f"{what}: make room, and give the same command again." if is_full else f"{what}."
+    return " ".join(str(error).split())
