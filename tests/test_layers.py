@@ -22,6 +22,7 @@ parallel
 optim
 checkpoint
 training export
+retrieval
 report
 cli
 """.strip().splitlines()

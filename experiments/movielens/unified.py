@@ -36,10 +36,8 @@ from tqdm import tqdm
 
 from experiments.movielens.unified_contenders import (
     FEATURES,
-    MOVIE,
     Contender,
     Reading,
-    best,
     encoded,
     plain,
     split_columns,

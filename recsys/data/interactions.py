@@ -113,7 +113,9 @@ def split_from_lists(train: tuple[Path, ...], test: tuple[Path, ...]) -> Interac
 
 def _lines(path: Path) -> list[str]:
     if not path.is_file():
-        raise FileNotFoundError(f"{path} is wanted and is not there: give the folder that holds it.")
+        raise FileNotFoundError(
+            f"{path} is wanted and is not there: give the folder that holds it."
+        )
     try:
         raw = path.read_bytes()
         return (gzip.decompress(raw) if path.suffix == ".gz" else raw).decode().splitlines()

@@ -1,4 +1,4 @@
-"""Retrieval over a whole catalogue: ranking, its measures, and the baselines that are to be beaten."""
+"""Retrieval over a whole catalogue: ranking, its measures, and the baselines to beat."""
 
 from recsys.retrieval.baselines import BASELINES
 from recsys.retrieval.evaluation import evaluate

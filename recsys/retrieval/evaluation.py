@@ -35,7 +35,7 @@ class Evaluation:
         return len(np.unique(items[items != NOTHING])) / len(self.popularity)
 
     def bias(self, k: int) -> float:
-        """How popular the first k are: their mean percentile, .5 if all items came equally often."""
+        """How popular the first k are: their mean percentile, .5 if all came equally often."""
         order = np.argsort(np.argsort(self.popularity, kind="stable"), kind="stable")
         items = self.ranking.items[:, :k]
         return float((order[items[items != NOTHING]] + 0.5).mean() / len(self.popularity))

@@ -137,7 +137,9 @@ class Learner:
         batch.check()
         if jax.process_count() == 1:
             return jax.device_put(batch, wanted)
-        return jax.tree.map(functools.partial(jax.make_array_from_process_local_data, wanted), batch)
+        return jax.tree.map(
+            functools.partial(jax.make_array_from_process_local_data, wanted), batch
+        )
 
     def fresh(self) -> State:
         """The state before the first step, wherever JAX puts it."""

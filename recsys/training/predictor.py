@@ -11,10 +11,10 @@ from jax.sharding import Mesh
 from jaxtyping import Float32
 
 from recsys.data.examples import Examples
+from recsys.data.passes import each_chunk
 from recsys.data.reading import Chunk, pieces
 from recsys.data.rejects import Rejects
 from recsys.data.store import StoredExamples
-from recsys.data.passes import each_chunk
 from recsys.features.batch import Batch
 from recsys.features.columns import Column
 from recsys.features.schema import Schema

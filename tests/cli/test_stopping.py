@@ -16,7 +16,18 @@ from tests.events import write_events
 from tests.toy import as_numpy
 
 ROOT = Path(__file__).parent.parent.parent
-SMALL = "--epochs 6 --patience 9 --batch 64 --model-options hidden=8 --every 3".split()
+SMALL = [
+    "--epochs",
+    "6",
+    "--patience",
+    "9",
+    "--batch",
+    "64",
+    "--model-options",
+    "hidden=8",
+    "--every",
+    "3",
+]
 HOPELESS_S = 300
 
 

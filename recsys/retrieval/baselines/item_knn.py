@@ -38,7 +38,9 @@ def nearest(similarity: csr_array, count: int) -> csr_array:
     """The largest `count` entries of each row."""
     row = np.repeat(np.arange(similarity.shape[0]), np.diff(similarity.indptr))
     order = np.lexsort((-similarity.data, row))
-    place = np.arange(similarity.nnz) - np.repeat(similarity.indptr[:-1], np.diff(similarity.indptr))
+    place = np.arange(similarity.nnz) - np.repeat(
+        similarity.indptr[:-1], np.diff(similarity.indptr)
+    )
     kept = np.zeros(similarity.nnz, bool)
     kept[order[place < count]] = True
     entries = (similarity.data[kept], (row[kept], similarity.indices[kept]))
