@@ -7,7 +7,16 @@ from pathlib import Path
 
 import numpy as np
 
-from recsys.data.datasets import avazu, criteo, frappe, movielens_1m, movielens_100k
+from recsys.data.datasets import (
+    avazu,
+    criteo,
+    frappe,
+    gowalla,
+    ml_1m_ultragcn,
+    movielens_1m,
+    movielens_100k,
+)
+from recsys.data.interactions import Interactions
 from recsys.features import Schema
 
 DATASETS: dict[str, Callable[[Path], dict[str, np.ndarray]]] = {
@@ -26,5 +35,21 @@ SCHEMAS: dict[str, Schema] = {
     "criteo": criteo.SCHEMA,
     "avazu": avazu.SCHEMA,
 }
+# Who met what, in a published split: for retrieval over the whole catalogue.
+INTERACTIONS: dict[str, Callable[[Path], Interactions]] = {
+    "gowalla": gowalla.load,
+    "ml-1m-ultragcn": ml_1m_ultragcn.load,
+}
 
-__all__ = ["DATASETS", "SCHEMAS", "avazu", "criteo", "frappe", "movielens_1m", "movielens_100k"]
+__all__ = [
+    "DATASETS",
+    "INTERACTIONS",
+    "SCHEMAS",
+    "avazu",
+    "criteo",
+    "frappe",
+    "gowalla",
+    "ml_1m_ultragcn",
+    "movielens_1m",
+    "movielens_100k",
+]
