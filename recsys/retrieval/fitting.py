@@ -20,7 +20,7 @@ from recsys.data.interactions import Interactions
 from recsys.data.stream import stream
 from recsys.retrieval.evaluation import evaluate
 from recsys.retrieval.user_batches import UserBatches
-from recsys.retrieval.vectors import embed
+from recsys.retrieval.vectors import TowerVectors, embed
 from recsys.training.evaluation import served
 from recsys.training.learner import Learner
 from recsys.training.reopen import blueprint
@@ -54,7 +54,7 @@ def fit(
 
     Args:
         valid: what is evaluated; its train is what the batches are of.
-        every: epochs between evaluations.
+        every: epochs between evaluations, after which hard negatives are mined anew.
         patience: evaluations without a better recall after which training stops.
         directory: of a checkpoint after each evaluation; None writes none.
         progress: shows a bar on a terminal.
@@ -117,12 +117,14 @@ class _Run:
         found = self.directory and latest(self.directory)
         if not found or self.directory is None:
             self.state = self.learner.start()
+            self.batches.nearest = None
             return
         like = blueprint(self.learner)
         restored = restore(self.directory, like, spec=self._spec(), step=found)
         notes = restored.checkpoint.notes
         self.state, self.epoch = restored.state, notes["epoch"]
         self.best, self.stale, self.history = notes["best"], notes["stale"], notes["history"]
+        self.mine(self.vectors())
 
     def train(self) -> None:
         start, stop = self._step(self.epoch), self._step(self.epoch + 1)
@@ -134,13 +136,23 @@ class _Run:
             batches.close()
         self.epoch += 1
 
+    def vectors(self) -> TowerVectors:
+        """Of the state that one would serve."""
+        sides = self.batches.sides
+        return embed(sides.spec, served(self.learner, self.state), sides)
+
+    def mine(self, vectors: TowerVectors) -> None:
+        """Hard negatives anew, where they are wanted."""
+        if self.batches.sampling.hard:
+            self.batches.mine(vectors)
+
     def evaluate(self) -> None:
+        scorer = self.vectors()
+        self.mine(scorer)
         if self.valid is None:
             self.history.append({"epoch": self.epoch})
             self.best = self.epoch
             return
-        state = served(self.learner, self.state)
-        scorer = embed(self.batches.sides.spec, state, self.batches.sides)
         found = evaluate(scorer, self.valid, metrics=MEASURED, best=20, progress=False).metrics
         self.history.append({"epoch": self.epoch} | {name: found[name] for name in MEASURED})
         before = [h["recall@20"] for h in self.history[:-1]]

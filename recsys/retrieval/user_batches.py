@@ -8,12 +8,13 @@ import dataclasses
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, Int32
 
 from recsys.data.loader import check, place_of
 from recsys.data.order import permute
 from recsys.features.batch import Batch
 from recsys.retrieval.examples import Sides
+from recsys.retrieval.ranking import NOTHING, Scorer, rank
 from recsys.spec import spec, to_json
 
 
@@ -26,6 +27,16 @@ class Sampling:
     weight: float = -0.5  # a user counts by its number of items to this power
     power: float = 0.0  # candidates are drawn by popularity to this power; 0: none comes twice
     shift: float = 0.0  # candidates of popularity n are scored lower by shift * log(n) in training
+    hard: int = 0  # candidates of an example that its user's vector is nearest to
+    skip: int = 10  # of the nearest, that are left out: they may be what the user will choose next
+    depth: int = 100  # the nearest of a user that are drawn from, with those left out
+
+    def __post_init__(self):
+        if self.hard < 0 or not 0 <= self.skip < self.depth:
+            raise ValueError(
+                "Sampling wants hard of at least 0 and skip in [0, depth), got "
+                f"hard={self.hard}, skip={self.skip} and depth={self.depth}."
+            )
 
 
 class Drawn(NamedTuple):
@@ -42,10 +53,15 @@ class UserBatches:
         """Examples of the users of `sides`.
 
         Raises:
-            ValueError: no batch can be filled.
+            ValueError: no batch can be filled, or not with so many hard candidates.
         """
         self.sides, self.size, self.seed = sides, size, seed
         self.sampling = sampling or Sampling()
+        if self.sampling.hard > sides.spec.candidates:
+            raise ValueError(
+                f"Examples bring {sides.spec.candidates} candidates, got hard={self.sampling.hard}: "
+                "use fewer hard ones, or more candidates."
+            )
         self.counts = np.diff(sides.train.indptr)
         self.users = np.flatnonzero(self.counts >= 2)
         check("UserBatches", len(self.users), size, seed)
@@ -53,6 +69,7 @@ class UserBatches:
         chance = np.maximum(self.popularity, 1.0) ** self.sampling.power
         self.chance = chance / chance.sum()
         self.log_count = self._log_count().astype(np.float32)
+        self.nearest: Int32[np.ndarray, "all_users near"] | None = None  # once they are mined
 
     @property
     def steps_per_epoch(self) -> int:
@@ -80,6 +97,9 @@ class UserBatches:
         asked, is_asked = self._asked(users, drawn)
         history, is_history = self._history(users, drawn)
         more, is_more = self._candidates(rng)
+        log_count = self.log_count[np.concatenate([asked, more], axis=1)]
+        if self.nearest is not None and self.sampling.hard:
+            more, is_more, log_count = self._hardened(users, more, is_more, log_count, rng)
         items = np.concatenate([asked, more], axis=1)
         return self.sides.pack(
             users,
@@ -87,9 +107,19 @@ class UserBatches:
             is_history,
             items,
             np.concatenate([is_asked, is_more], axis=1),
-            log_count=self.log_count[items],
+            log_count=log_count,
             weight=self.counts[users] ** np.float32(self.sampling.weight),
         )
+
+    def mine(self, scorer: Scorer) -> None:
+        """Finds the items that users are nearest to and did not meet: hard negatives from now on.
+
+        The very nearest are left out (Zhang et al., "ConFit v2", 2025, call the next the
+        runner-ups): they are often what the user chooses next.
+        """
+        sampling, users = self.sampling, np.arange(len(self.counts))
+        found = rank(scorer, users, seen=self.sides.train, best=sampling.depth, progress=False)
+        self.nearest = found.items[:, sampling.skip :]
 
     def _history(self, users: np.ndarray, drawn: Drawn) -> Drawn:
         if self.sampling.history == "all":
@@ -120,6 +150,24 @@ class UserBatches:
         padded[: len(found)] = found
         shape = (self.size, each)
         return Drawn(padded.reshape(shape), (np.arange(wanted) < len(found)).reshape(shape))
+
+    def _hardened(
+        self,
+        users: np.ndarray,
+        more: np.ndarray,
+        is_more: np.ndarray,
+        log_count: np.ndarray,
+        rng: np.random.Generator,
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The last candidates of each example in favour of hard ones, which count once each."""
+        assert self.nearest is not None
+        hard, width = self.sampling.hard, self.nearest.shape[1]
+        place = rng.integers(0, width, (len(users), hard))
+        found = self.nearest[users[:, None], place]
+        more, is_more, log_count = more.copy(), is_more.copy(), log_count.copy()
+        more[:, -hard:], is_more[:, -hard:] = np.maximum(found, 0), found != NOTHING
+        log_count[:, -hard:] = 0
+        return more, is_more, log_count
 
     def _log_count(self) -> Float[np.ndarray, " items"]:
         """Of each item, the log of how often a batch has it among its candidates, and the shift."""
