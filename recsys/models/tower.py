@@ -100,7 +100,7 @@ class TowerLayers(nnx.Module):
             self.head = nnx.Linear(self.deep.width, dim, rngs=rngs)
 
     def __call__(
-        self, places: Mapping[str, Places], numbers: Float[Array, "batch numbers"]
+        self, places: Mapping[str, Places], numbers: Float[Array, "examples numbers"]
     ) -> Float[Array, "batch dim"]:
         parts = [
             self.pools[name](*places[name]) if name in self.pools else places[name].vectors[:, 0]

@@ -150,11 +150,11 @@ class _Run:
         scorer = self.vectors()
         self.mine(scorer)
         if self.valid is None:
-            self.history.append({"epoch": self.epoch})
+            self.history.append({"epoch": float(self.epoch)})
             self.best = self.epoch
             return
         found = evaluate(scorer, self.valid, metrics=MEASURED, best=20, progress=False).metrics
-        self.history.append({"epoch": self.epoch} | {name: found[name] for name in MEASURED})
+        self.history.append({"epoch": float(self.epoch)} | {name: found[name] for name in MEASURED})
         before = [h["recall@20"] for h in self.history[:-1]]
         if before and found["recall@20"] <= max(before):
             self.stale += 1
