@@ -13,6 +13,7 @@ from recsys.tables.mde import MDE
 from recsys.tables.method import Method
 from recsys.tables.mgqe import MGQE
 from recsys.tables.multihash import MultiHash
+from recsys.tables.qr import QR
 
 METHODS: dict[str, type[Method]] = {
     "alpt": ALPT,
@@ -28,4 +29,5 @@ METHODS: dict[str, type[Method]] = {
     "mde": MDE,
     "mgqe": MGQE,
     "multihash": MultiHash,
+    "qr": QR,
 }

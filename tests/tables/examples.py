@@ -16,6 +16,7 @@ from recsys.tables import (
     INT16,
     MDE,
     MGQE,
+    QR,
     Full,
     Hash,
     MultiHash,
@@ -36,4 +37,5 @@ EXAMPLES: dict[str, Method] = {
     "mde": MDE(alpha=1.0, base=2.0),
     "mgqe": MGQE(parts=4, centroids=16, rare=8, share=0.3),
     "multihash": MultiHash(rows=60),
+    "qr": QR(rows=40),
 }
