@@ -149,7 +149,7 @@ class RowTraining:
     def move(self, slots: Slots, moves: Moves, exchange: Exchange) -> Slots:
         """The slots of an array whose rows move; a row that is cleared starts afresh."""
         starts = {name: slot.initial for name, slot in self._wanted(1).items()}
-        return {n: move(s, moves, exchange, start=starts.get(n, 0)) for n, s in slots.items()}
+        return {n: move(s, moves, exchange, start=starts.get(n, 0.0)) for n, s in slots.items()}
 
     def _wanted(self, width: int) -> dict[str, SlotSpec]:
         own = self.optimizer.slots(width)

@@ -224,7 +224,7 @@ class DPQTable(EmbeddingTable):
             scores = jnp.where(number < most.reshape(-1, 1, 1), scores, -jnp.inf)
         return jnp.argmax(scores, axis=-1).astype(jnp.uint8).reshape(*rows, parts)
 
-    def freeze(self) -> CodesTable:
+    def freeze(self) -> EmbeddingTable:
         codes = packed(self, first=self.spec.centroids)[: self.heights["query"]]
         return CodesTable(nnx.clone(self.inner), codes=codes, codebook=self.codebook[...])
 

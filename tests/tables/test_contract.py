@@ -61,7 +61,7 @@ def _ordered(codes: jax.Array) -> np.ndarray:
     bits = np.asarray(codes)
     if bits.dtype == np.uint16:
         bits = np.where(bits >> 15, -np.int64(bits & 0x7FFF), np.int64(bits))
-    return np.float64(bits)
+    return bits.astype(np.float64)
 
 
 def changed(before: State, after: State) -> dict[str, dict[str, np.ndarray]]:
