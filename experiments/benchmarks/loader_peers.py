@@ -6,6 +6,7 @@ batch of ours: the two words of each key, the numbers and the label.
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import grain
 import numpy as np
@@ -29,8 +30,9 @@ class GrainPerRecord:
     def batches(self, size: int) -> Iterator[Arrays]:
         """Batches without end; threads only slow down what Python's lock lets one at a time do."""
         options = grain.ReadOptions(num_threads=0, prefetch_buffer_size=0)
-        shuffled = grain.MapDataset.source(self._rows).seed(0).shuffle().repeat()
-        return iter(shuffled.map(unpacked).batch(size).to_iter_dataset(options))
+        shuffled = grain.MapDataset.range(len(self._rows)).seed(0).shuffle().repeat()
+        records = shuffled.map(lambda number: unpacked(self._rows[number]))
+        return iter(records.batch(size).to_iter_dataset(options))
 
 
 class TFDSDataSource:
@@ -40,7 +42,8 @@ class TFDSDataSource:
         self.name = f"TFDS {tfds.__version__} data source"
         builder = Clicks(rows=rows, data_dir=str(folder), file_format="array_record")
         builder.download_and_prepare()
-        self._source = builder.as_data_source(split="train")
+        splits: Any = builder.as_data_source()  # a tree by its type, a dict here
+        self._source = splits["train"]
 
     def batches(self, size: int) -> Iterator[Arrays]:
         """Batches without end, with Grain's own number of threads: ArrayRecord reads in C++."""
