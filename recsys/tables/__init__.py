@@ -10,6 +10,7 @@ from recsys.tables.int4 import INT4
 from recsys.tables.int8 import INT8
 from recsys.tables.int16 import INT16
 from recsys.tables.mde import MDE
+from recsys.tables.memcom import MEmCom
 from recsys.tables.method import Method
 from recsys.tables.mgqe import MGQE
 from recsys.tables.multihash import MultiHash
@@ -27,6 +28,7 @@ METHODS: dict[str, type[Method]] = {
     "int8": INT8,
     "int16": INT16,
     "mde": MDE,
+    "memcom": MEmCom,
     "mgqe": MGQE,
     "multihash": MultiHash,
     "qr": QR,

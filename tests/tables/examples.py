@@ -19,6 +19,7 @@ from recsys.tables import (
     QR,
     Full,
     Hash,
+    MEmCom,
     MultiHash,
 )
 from recsys.tables.method import Method
@@ -35,6 +36,7 @@ EXAMPLES: dict[str, Method] = {
     "int8": INT8(),
     "int16": INT16(),
     "mde": MDE(alpha=1.0, base=2.0),
+    "memcom": MEmCom(rows=40),
     "mgqe": MGQE(parts=4, centroids=16, rare=8, share=0.3),
     "multihash": MultiHash(rows=60),
     "qr": QR(rows=40),
