@@ -15,6 +15,7 @@ from recsys.tables.method import Method
 from recsys.tables.mgqe import MGQE
 from recsys.tables.multihash import MultiHash
 from recsys.tables.qr import QR
+from recsys.tables.ttrec import TTRec
 
 METHODS: dict[str, type[Method]] = {
     "alpt": ALPT,
@@ -32,4 +33,5 @@ METHODS: dict[str, type[Method]] = {
     "mgqe": MGQE,
     "multihash": MultiHash,
     "qr": QR,
+    "ttrec": TTRec,
 }

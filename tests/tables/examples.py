@@ -21,6 +21,7 @@ from recsys.tables import (
     Hash,
     MEmCom,
     MultiHash,
+    TTRec,
 )
 from recsys.tables.method import Method
 
@@ -40,4 +41,5 @@ EXAMPLES: dict[str, Method] = {
     "mgqe": MGQE(parts=4, centroids=16, rare=8, share=0.3),
     "multihash": MultiHash(rows=60),
     "qr": QR(rows=40),
+    "ttrec": TTRec(rank=6),
 }
