@@ -2,6 +2,7 @@
 
 from recsys.tables.alpt import ALPT
 from recsys.tables.cafe import CAFE
+from recsys.tables.dhe import DHE
 from recsys.tables.dpq import DPQ
 from recsys.tables.fp16 import BF16, FP16
 from recsys.tables.full import Full
@@ -21,6 +22,7 @@ METHODS: dict[str, type[Method]] = {
     "alpt": ALPT,
     "bf16": BF16,
     "cafe": CAFE,
+    "dhe": DHE,
     "dpq": DPQ,
     "fp16": FP16,
     "full": Full,
