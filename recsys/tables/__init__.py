@@ -16,6 +16,7 @@ from recsys.tables.method import Method
 from recsys.tables.mgqe import MGQE
 from recsys.tables.multihash import MultiHash
 from recsys.tables.qr import QR
+from recsys.tables.robe import ROBE
 from recsys.tables.ttrec import TTRec
 
 METHODS: dict[str, type[Method]] = {
@@ -35,5 +36,6 @@ METHODS: dict[str, type[Method]] = {
     "mgqe": MGQE,
     "multihash": MultiHash,
     "qr": QR,
+    "robe": ROBE,
     "ttrec": TTRec,
 }

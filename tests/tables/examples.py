@@ -18,6 +18,7 @@ from recsys.tables import (
     MDE,
     MGQE,
     QR,
+    ROBE,
     Full,
     Hash,
     MEmCom,
@@ -43,5 +44,6 @@ EXAMPLES: dict[str, Method] = {
     "mgqe": MGQE(parts=4, centroids=16, rare=8, share=0.3),
     "multihash": MultiHash(rows=60),
     "qr": QR(rows=40),
+    "robe": ROBE(rows=64, z=3),
     "ttrec": TTRec(rank=6),
 }
