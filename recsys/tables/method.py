@@ -28,6 +28,7 @@ class Method:
 
     category: ClassVar[Category]
     paper: ClassVar[str]
+    has_rows: ClassVar[bool] = True  # which a storage can hold; without them all is in Params
 
     def build(self, dim: int, fields: tuple[Field, ...], *, rngs: nnx.Rngs) -> EmbeddingTable:
         """A new table of vectors of `dim` for the given fields."""

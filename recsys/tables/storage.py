@@ -30,6 +30,12 @@ class Storage(Method):
     of: Method = Full()  # whose rows are stored
 
     def __post_init__(self):
+        if not self.of.has_rows:
+            name, inner = type(self).__name__, type(self.of).__name__
+            raise ValueError(
+                f"{name} stores the rows of another method, got {inner}, which has none: "
+                f"put a method of rows inside, as {name}(of=Hash())."
+            )
         if self.of.category == "quantization":
             name, inner = type(self).__name__, type(self.of).__name__
             raise ValueError(
