@@ -88,7 +88,7 @@ def fit(
     is_capped = False
     with run.opened(total, keep, async_limit_bytes, log_every), _sigterm() as is_stopped:
         while run.step < total and not is_stopped() and not run.is_stale(patience):
-            if is_capped := time.monotonic() > ends:
+            if is_capped := run.step > 0 and time.monotonic() > ends:
                 if run.best is None:
                     run.evaluate()
                 break
