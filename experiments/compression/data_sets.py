@@ -70,11 +70,18 @@ def _dealt(columns: Columns, parts: dict[str, np.ndarray]) -> Splits:
 DATA_SETS: dict[str, DataSet] = {
     own.name: own
     for own in (
-        DataSet("ml-1m", _movielens, movielens_1m.SCHEMA, 30, _recipe(0.2, 0.1), 2048, 40, 300),
+        DataSet("ml-1m", _movielens, movielens_1m.SCHEMA, 30, _recipe(0.2, 0.1), 2048, 40, 300.0),
         DataSet(
-            "ml-1m-crossed", _crossed, movielens_1m.crossed(), 16, _recipe(0.5, 0.2), 2048, 20, 300
+            "ml-1m-crossed",
+            _crossed,
+            movielens_1m.crossed(),
+            16,
+            _recipe(0.5, 0.2),
+            2048,
+            20,
+            300.0,
         ),
-        DataSet("frappe", _frappe, frappe.SCHEMA, 16, _recipe(0.1, 0.1), 1024, 40, 180),
-        DataSet("planted", _planted, planted.SCHEMA, 16, _recipe(0.1, 0.1), 2048, 20, 300),
+        DataSet("frappe", _frappe, frappe.SCHEMA, 16, _recipe(0.1, 0.1), 1024, 40, 180.0),
+        DataSet("planted", _planted, planted.SCHEMA, 16, _recipe(0.1, 0.1), 2048, 20, 300.0),
     )
 }
