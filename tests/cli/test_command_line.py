@@ -161,7 +161,7 @@ def test_an_unknown_name_lists_the_known_ones(told, arguments, known):
 def test_unknown_names_inside_a_command_list_the_known_ones(folder, told):
     train = ["train", folder / "events.store", "--out", folder / "other"]
     assert "known names are cross, hidden" in told.wrong(*train, "--model-options", "deep=3")
-    assert "has no split 'best': known are test, train, valid" in told.wrong(
+    assert "has no split 'best': known are train, valid, test" in told.wrong(
         "evaluate", folder / "run", "--split", "best"
     )
     options = ["--split-options", "share=1", "--out", folder / "other.store"]
