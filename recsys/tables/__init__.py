@@ -1,5 +1,6 @@
 """Tables: keys to vectors. THE REGISTRY: one line a method."""
 
+from recsys.tables.adapt import AdaptEmb
 from recsys.tables.alpt import ALPT
 from recsys.tables.cafe import CAFE
 from recsys.tables.dpq import DPQ
@@ -15,6 +16,7 @@ from recsys.tables.mgqe import MGQE
 from recsys.tables.multihash import MultiHash
 
 METHODS: dict[str, type[Method]] = {
+    "adapt": AdaptEmb,
     "alpt": ALPT,
     "bf16": BF16,
     "cafe": CAFE,

@@ -16,6 +16,7 @@ from recsys.tables import (
     INT16,
     MDE,
     MGQE,
+    AdaptEmb,
     Full,
     Hash,
     MultiHash,
@@ -23,6 +24,7 @@ from recsys.tables import (
 from recsys.tables.method import Method
 
 EXAMPLES: dict[str, Method] = {
+    "adapt": AdaptEmb(rows=120, share=0.5, ways=4, candidates=6, threshold=20.0),
     "alpt": ALPT(of=Hash(rows=120), initial=0.003),  # so narrow that scales must grow
     "bf16": BF16(),
     "cafe": CAFE(rows=120, share=0.5, ways=4, candidates=6, threshold=4.0, every=7),
