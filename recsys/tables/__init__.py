@@ -7,6 +7,7 @@ from recsys.tables.dpq import DPQ
 from recsys.tables.fp16 import BF16, FP16
 from recsys.tables.full import Full
 from recsys.tables.hash import Hash
+from recsys.tables.hotcold import HotCold
 from recsys.tables.int4 import INT4
 from recsys.tables.int8 import INT8
 from recsys.tables.int16 import INT16
@@ -24,6 +25,7 @@ METHODS: dict[str, type[Method]] = {
     "fp16": FP16,
     "full": Full,
     "hash": Hash,
+    "hotcold": HotCold,
     "int4": INT4,
     "int8": INT8,
     "int16": INT16,

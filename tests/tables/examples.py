@@ -19,6 +19,7 @@ from recsys.tables import (
     AdaptEmb,
     Full,
     Hash,
+    HotCold,
     MultiHash,
 )
 from recsys.tables.method import Method
@@ -32,6 +33,7 @@ EXAMPLES: dict[str, Method] = {
     "fp16": FP16(),
     "full": Full(),
     "hash": Hash(rows=120),
+    "hotcold": HotCold(cold=Hash(rows=40), values=60, share=0.4),
     "int4": INT4(),
     "int8": INT8(),
     "int16": INT16(),
