@@ -69,6 +69,10 @@ class DPQ(Method):
                 f"parts={self.parts}, commitment={self.commitment}, temperature={self.temperature}."
             )
 
+    @property
+    def trains_within_budget(self) -> bool:
+        return False  # it keeps a float query for each row of codes
+
     def build(self, dim: int, fields: tuple[Field, ...], *, rngs: nnx.Rngs) -> "DPQTable":
         self._check(dim, rows=self._rows(dim, fields))
         assert isinstance(self.of, Full | Hash)
