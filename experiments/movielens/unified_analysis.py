@@ -188,7 +188,7 @@ def _sketched(
     sums = {name: np.bincount(place[name], own, rows) for name, own in weights.items()}
     if is_shared:
         together = np.sum(np.stack([*sums.values()]), axis=0)
-        sums = {name: together for name in sums}
+        sums = dict.fromkeys(sums, together)
     return {name: sums[name][place[name]] for name in weights}
 
 
