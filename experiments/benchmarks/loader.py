@@ -16,8 +16,10 @@ import gc
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import closing
+from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +70,7 @@ class LoaderSpeed:
     examples: int = 4_000_000  # of the store
     records: int = 100_000  # of them, those that peers read that take them one by one
     batch: int = 4096  # examples of a batch
-    rounds: int = 10  # measured turns of each contender
+    rounds: int = 5  # measured turns of each contender
     save: bool = True  # write the records to experiments/results
 
 
@@ -106,15 +108,14 @@ def compare(settings: LoaderSpeed, store: Path) -> list[Record]:
     few = np.array(rows[: settings.records])
     ours = Shuffled(train, size=settings.batch)
     peers = [GrainPerRecord(few), TFDSDataSource(few, settings.folder / "tfds"), Pandas(rows)]
-    placed = stream(ours, stop=ENDLESS, put=jax.device_put)
-    sources: dict[str, tuple[Iterator[Any], int]] = {"recsys": (placed, 400)}  # batches of a turn
-    for peer in peers:
-        batches = map(jax.device_put, peer.batches(settings.batch))
-        sources[peer.name] = (batches, 100 if isinstance(peer, Pandas) else 4)
-    runners = {name: _drawing(batches, count) for name, (batches, count) in sources.items()}
-    with closing(placed):
-        turns = interleave(runners, rounds=settings.rounds, turn=1)
-    seconds = {name: [s / sources[name][1] for s in turn] for name, turn in turns.items()}
+    counts = {"recsys": 400} | {peer.name: peer.turn for peer in peers}  # batches of a turn
+    begin: dict[str, Callable[[], Any]] = {
+        peer.name: partial(peer.batches, settings.batch) for peer in peers
+    }
+    begin["recsys"] = partial(stream, ours, stop=ENDLESS, put=jax.device_put)
+    runners = {name: _drawing(begin[name], count) for name, count in counts.items()}
+    turns = interleave(runners, rounds=settings.rounds, turn=1)
+    seconds = {name: [s / counts[name] for s in turn] for name, turn in turns.items()}
     records = []
     for name, own in seconds.items():
         speed = ratio(own, seconds["recsys"])
@@ -127,8 +128,15 @@ def compare(settings: LoaderSpeed, store: Path) -> list[Record]:
     return records
 
 
-def _drawing(batches: Iterator[Any], count: int) -> Callable[[int], Any]:
-    return lambda _: [next(batches) for _ in range(count)][-1]
+def _drawing(begin: Callable[[], Any], count: int) -> Callable[[int], Any]:
+    """A turn begins and ends its reading, so that nobody reads ahead in the turn of another."""
+
+    def draw(_: int) -> Any:
+        with closing(begin()) as batches:
+            for batch in islice(map(jax.device_put, batches), count):
+                jax.block_until_ready(batch)
+
+    return draw
 
 
 def beyond_memory(settings: LoaderSpeed, store: Path) -> list[Record]:

@@ -69,9 +69,9 @@ class Blocks:
         self.data, self.size, self.seed, self.block, self.window = data, size, seed, block, window
         share = shared(size, process_index, process_count)
         self.share, self.process_index, self.process_count = share
-        bounds = [len(data) * (self.process_index + n) // self.process_count for n in (0, 1)]
-        self._starts = np.arange(*bounds, block)
-        self._stops = np.append(self._starts[1:], bounds[1])
+        start, stop = (len(data) * (self.process_index + n) // self.process_count for n in (0, 1))
+        self._starts = np.arange(start, stop, block)
+        self._stops = np.append(self._starts[1:], stop)
         self._windows = -(-len(self._starts) // window)  # in an epoch
         self._plan = lru_cache(maxsize=4)(self._planned)
         self._ahead = _Ahead(self._read)

@@ -28,6 +28,7 @@ class Method:
 
     category: ClassVar[Category]
     paper: ClassVar[str]
+    has_rows: ClassVar[bool] = True  # which a storage can hold; without them all is in Params
 
     @property
     def keeps_floats(self) -> bool:

@@ -9,6 +9,7 @@ from recsys.tables import (
     ALPT,
     BF16,
     CAFE,
+    DHE,
     DPQ,
     FP16,
     INT4,
@@ -16,11 +17,15 @@ from recsys.tables import (
     INT16,
     MDE,
     MGQE,
+    QR,
+    ROBE,
     AdaptEmb,
     Full,
     Hash,
     HotCold,
+    MEmCom,
     MultiHash,
+    TTRec,
 )
 from recsys.tables.method import Method
 
@@ -29,6 +34,7 @@ EXAMPLES: dict[str, Method] = {
     "alpt": ALPT(of=Hash(rows=120), initial=0.003),  # so narrow that scales must grow
     "bf16": BF16(),
     "cafe": CAFE(rows=120, share=0.5, ways=4, candidates=6, threshold=4.0, every=7),
+    "dhe": DHE(hashes=32, width=16, layers=2),
     "dpq": DPQ(parts=4, centroids=16),
     "fp16": FP16(),
     "full": Full(),
@@ -38,6 +44,10 @@ EXAMPLES: dict[str, Method] = {
     "int8": INT8(),
     "int16": INT16(),
     "mde": MDE(alpha=1.0, base=2.0),
+    "memcom": MEmCom(rows=40),
     "mgqe": MGQE(parts=4, centroids=16, rare=8, share=0.3),
     "multihash": MultiHash(rows=60),
+    "qr": QR(rows=40),
+    "robe": ROBE(rows=64, z=3),
+    "ttrec": TTRec(rank=6),
 }

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from recsys.data.datasets import avazu, criteo, frappe, movielens_1m, movielens_100k
+from recsys.data.datasets import avazu, criteo, frappe, movielens_1m, movielens_100k, planted
 from recsys.features import Schema
 
 DATASETS: dict[str, Callable[[Path], dict[str, np.ndarray]]] = {
@@ -25,6 +25,16 @@ SCHEMAS: dict[str, Schema] = {
     "frappe": frappe.SCHEMA,
     "criteo": criteo.SCHEMA,
     "avazu": avazu.SCHEMA,
+    "planted": planted.SCHEMA,
 }
 
-__all__ = ["DATASETS", "SCHEMAS", "avazu", "criteo", "frappe", "movielens_1m", "movielens_100k"]
+__all__ = [
+    "DATASETS",
+    "SCHEMAS",
+    "avazu",
+    "criteo",
+    "frappe",
+    "movielens_1m",
+    "movielens_100k",
+    "planted",
+]
