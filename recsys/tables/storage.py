@@ -103,7 +103,6 @@ class StoredAs(EmbeddingTable):
         self.spec = spec
         self.inner = inner
         heights = inner.heights
-        check_rows(spec.of, len(heights))
         for row in inner.rows.values():
             spec.row_bytes(row[...].shape[1])  # refuses a width that it cannot hold
 
@@ -202,22 +201,7 @@ def row_shapes(method: Method, dim: int, fields: tuple[Field, ...]) -> tuple[tup
         table = method.build(dim, fields, rngs=nnx.Rngs(0))
         return {name: array[: table.heights[name]] for name, array in table.stored().items()}
 
-    shapes = tuple(array.shape for array in jax.eval_shape(rows).values())
-    check_rows(method, len(shapes))
-    return shapes
-
-
-def check_rows(method: Method, arrays: int) -> None:
-    """Refuses a method without arrays of rows.
-
-    Raises:
-        ValueError: it has none.
-    """
-    if not arrays:
-        raise ValueError(
-            f"A storage holds rows, got {type(method).__name__}, which works vectors out from "
-            "dense parameters and has no rows: use it as it is."
-        )
+    return tuple(array.shape for array in jax.eval_shape(rows).values())
 
 
 def _nearest(rows: Rows) -> Noise:

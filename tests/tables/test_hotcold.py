@@ -8,9 +8,21 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from recsys.tables import ALPT, CAFE, DPQ, FP16, INT4, INT8, MDE, Full, Hash, HotCold, MultiHash
+from recsys.tables import (
+    ALPT,
+    CAFE,
+    DPQ,
+    FP16,
+    INT4,
+    INT8,
+    MDE,
+    ROBE,
+    Full,
+    Hash,
+    HotCold,
+    MultiHash,
+)
 from recsys.tables.base import OUT, Context, Field, payload_bytes
-from recsys.tables.robe import ROBE
 from tests.tables.lookup import built, keys, look_up
 from tests.tables.test_mgqe import SEEN_OFTEN, auc
 
