@@ -7,13 +7,15 @@ they have vocabularies. Records go to `results/ingest.json`. Some minutes, and 4
     python -m experiments.benchmarks.ingest
 
 The lines are generated in the form and with the heights of the real ones. Every import runs in a
-process of its own, whose peak of resident memory the kernel tells; contenders take turns. Pandas
+process of its own, whose peak of resident memory the kernel tells; contenders take turns. Other
+programs can only slow them down; `load` tells how many ran beside. Pandas
 reads the same file in pieces, takes logarithms, hashes the texts and writes the arrays: no checks,
 no splits, no digests.
 """
 
 import dataclasses
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -26,7 +28,7 @@ import numpy as np
 import tyro
 
 from experiments.benchmarks.criteo_lines import write_lines
-from experiments.benchmarks.timing import require_quiet, summarise
+from experiments.benchmarks.timing import summarise
 from experiments.results import Record, device, save
 
 Contender = Literal["hashed", "vocabularies", "pandas"]
@@ -76,6 +78,7 @@ def _metrics(short: list[dict[str, float]], long: list[dict[str, float]]) -> dic
         "peak_mb_short": round(_middle(short, "peak_mb"), 1),
         "peak_mb_long": round(_middle(long, "peak_mb"), 1),
         "values": _middle(long, "values"),
+        "load": round(_middle(long, "load"), 1),
     }
     growth = metrics["peak_mb_long"] / metrics["peak_mb_short"]
     return metrics | {"peak_long_over_short": round(growth, 3)}
@@ -100,11 +103,11 @@ def _record(name: Contender, metrics: dict[str, float]) -> Record:
 
 def _alone(name: Contender, log: Path, folder: Path) -> dict[str, float]:
     """What one contender took, in a process of its own."""
-    out = folder / "out"
+    out, load = folder / "out", os.getloadavg()[0]
     shutil.rmtree(out, ignore_errors=True)
     code = f"from {__spec__.name} import tell; tell({name!r}, {str(log)!r}, {str(out)!r})"
     done = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, check=True)
-    return json.loads(done.stdout)
+    return json.loads(done.stdout) | {"load": load}
 
 
 def tell(name: Contender, log: str, out: str) -> None:
@@ -171,8 +174,6 @@ def _by_pandas(log: Path, out: Path) -> dict[str, Any]:
 
 if __name__ == "__main__":
     choice = tyro.cli(Ingest)
-    if choice.save:
-        require_quiet()
     measured = main(choice)
     if choice.save:
         save("ingest", measured)

@@ -8,7 +8,8 @@ at which the files are read from front to back; a train step never waits for the
     python -m experiments.benchmarks.loader
 
 All contenders run in one process in turns; ratios are medians over rounds. "Not in memory" is done
-by dropping the files from the page cache before each pass; the window is an eighth of the data.
+by dropping the files from the page cache before each pass; the window is a sixteenth of the data.
+Other programs can only slow us down; `load` tells how many ran beside.
 """
 
 import dataclasses
@@ -36,7 +37,7 @@ from experiments.benchmarks.loader_peers import (
     TFDSDataSource,
 )
 from experiments.benchmarks.ours import Ours
-from experiments.benchmarks.timing import interleave, ratio, require_quiet, summarise
+from experiments.benchmarks.timing import interleave, ratio, summarise
 from experiments.quickstart import Quickstart
 from experiments.quickstart import schema as quickstart_schema
 from experiments.results import Record, device, save
@@ -53,6 +54,7 @@ from recsys.training import Learner, Recipe
 
 READ_BYTES = 2**22  # at a time, from front to back
 ENDLESS = 2**40  # steps
+WINDOW = 4  # blocks that are mixed beyond memory
 SCHEMA = Schema(
     (
         *(Feature(f"key{i}") for i in range(KEYS)),
@@ -152,7 +154,7 @@ def beyond_memory(settings: LoaderSpeed, store: Path) -> list[Record]:
     passes: dict[str, Callable[[], int]] = {
         "bytes": lambda: _read_through(store, settings.examples),
         "in_order": lambda: read(lambda train: InOrder(train, size=settings.batch)),
-        "blocks": lambda: read(lambda train: Blocks(train, size=settings.batch)),
+        "blocks": lambda: read(lambda train: Blocks(train, size=settings.batch, window=WINDOW)),
     }
     seconds: dict[str, list[float]] = {name: [] for name in passes}  # of a million examples
     for _ in range(settings.rounds):
@@ -269,13 +271,14 @@ def _record(experiment: str, metrics: Mapping[str, float], **known: Any) -> Reco
     if known.get("peer") == "recsys":
         known["peer"] = None
     command = " ".join(["python -m experiments.benchmarks.loader", *sys.argv[1:]])
-    return Record(experiment, metrics=metrics, device=device(), command=command, **known)
+    beside = {"load": round(os.getloadavg()[0], 1)}
+    return Record(
+        experiment, metrics={**metrics, **beside}, device=device(), command=command, **known
+    )
 
 
 if __name__ == "__main__":
     choice = tyro.cli(LoaderSpeed)
-    if choice.save:
-        require_quiet()
     measured = main(choice)
     if choice.save:
         save("loader", measured)
