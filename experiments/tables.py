@@ -2,7 +2,8 @@
 
 A table stands between `<!-- results:NAME column column ... -->` and `<!-- /results -->`, and shows
 the file `NAME.json`. A column is a field of a record or a name in its metrics; without columns,
-those that tell its rows apart and all that were measured. Runs that differ only in their seed are
+those that tell its rows apart and all that were measured; `name=value` keeps the records whose
+field reads so. Runs that differ only in their seed, or in the device that nobody asked to see, are
 one row: their mean ± the standard deviation over seeds.
 
     python -m experiments.tables            # writes README.md
@@ -27,6 +28,7 @@ BLOCK = re.compile(
     re.DOTALL,
 )
 LABELS = tuple(name for name in IDENTITY if name not in ("seed", "budget_bytes"))
+NAMES_A_ROW = tuple(name for name in LABELS if name != "device")
 MEASURES = (
     "budget_bytes",
     "table_bytes",
@@ -74,10 +76,14 @@ def render(text: str, *, folder: Path = RESULTS) -> str:
 
 def table(records: Sequence[Record], columns: Sequence[str] = ()) -> str:
     """The records as a Markdown table, a row for each group of seeds."""
-    columns = list(columns) or _telling(records)
+    kept = dict(column.split("=", 1) for column in columns if "=" in column)
+    records = [r for r in records if all(_label(name, r) == kept[name] for name in kept)]
+    columns = [column for column in columns if "=" not in column] or _telling(records)
+    names = LABELS if "device" in columns else NAMES_A_ROW
     groups: dict[tuple, list[Record]] = {}
     for record in records:
-        groups.setdefault(tuple(getattr(record, name) for name in LABELS), []).append(record)
+        size = record.budget_bytes if record.budget is None else None
+        groups.setdefault((size, *(getattr(record, name) for name in names)), []).append(record)
     lines = [columns, ["---" if column in LABELS else "---:" for column in columns]]
     lines += [[_cell(column, group) for column in columns] for group in groups.values()]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
@@ -93,16 +99,20 @@ def _telling(records: Sequence[Record]) -> list[str]:
 
 def _cell(column: str, group: Sequence[Record]) -> str:
     if column in LABELS:
-        value = getattr(group[0], column)
-        if column == "peer" and value is None:
-            return "ours"
-        return "" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)
+        return _label(column, group[0])
     values = [_value(column, record) for record in group]
     known = [value for value in values if value is not None]
     if not known:
         return ""
     mean = _spell(column, statistics.fmean(known))
     return f"{mean} ± {_spell(column, statistics.stdev(known))}" if len(known) > 1 else mean
+
+
+def _label(column: str, record: Record) -> str:
+    value = getattr(record, column)
+    if column == "peer" and value is None:
+        return "ours"
+    return "" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def _value(column: str, record: Record) -> float | None:

@@ -64,5 +64,5 @@ def _spelled(numbers: UInt32[np.ndarray, "numbers"]) -> pa.Array:
 
 def _emptied(rng: np.random.Generator, cells: pa.Array) -> pa.Array:
     """The column without some of its cells."""
-    kept = pa.array(np.where(rng.random(len(cells)) < EMPTY, None, np.arange(len(cells))))
-    return cells.take(kept.cast(pa.int32()))
+    kept = pa.array(np.arange(len(cells), dtype=np.int32), mask=rng.random(len(cells)) < EMPTY)
+    return cells.take(kept)

@@ -26,10 +26,12 @@ class QR(Method):
     themselves as far as their feature goes. Fields of one table are numbered through. Needs
     vocabularies.
 
-    Rows by quotient that start as small as plain rows would make a product far smaller, and its
-    gradients with it. Here they start as random signs: a product then starts with exactly the
-    spread of a plain row, and values that share a remainder start apart. The addends of a sum each
-    start with half the variance.
+    Where they start matters. If rows of both kinds started as plain rows do, a product would start
+    with the spread initial^2 / 3 in place of initial / sqrt(3), and the gradient of either row, the
+    other row, would be as small. Here rows by quotient start as random signs: a product then starts
+    with exactly the spread of a plain row, each row by remainder gets the whole gradient, and
+    values that share a remainder start apart. The addends of a sum each start with half the
+    variance.
     """
 
     category: ClassVar[Category] = "composition"

@@ -19,7 +19,7 @@ def encoded(transform: Standardise | Buckets | Log1p, column: list, **fields) ->
     """What a batch holds of a numeric feature: numbers, or the keys of buckets."""
     schema = Schema((Feature("x", "numeric", transform=transform, **fields),), label=None)
     batch = schema.encode({"x": column})
-    return batch.low[:, 0] if schema.categorical else batch.numbers[:, 0]
+    return np.asarray(batch.low[:, 0] if schema.categorical else batch.numbers[:, 0])
 
 
 def test_log1p_keeps_the_sign_and_missing_is_zero():

@@ -140,6 +140,19 @@ def test_a_row_that_is_cleared_starts_with_fresh_slots(exchange):
     np.testing.assert_array_equal(training.move(slots, moves, exchange)["sum"], [[0.5], [3.0]])
 
 
+def test_a_moving_row_may_gather_another_and_brings_its_own_slots(exchange):
+    training = RowTraining(Adagrad())
+    table = Full().build(1, (Field("a", 4, 0),), rngs=nnx.Rngs(0))
+    rows = table.rows["weight"]
+    rows[...] = rows[...].at[:4, 0].set(jnp.arange(1.0, 5.0))
+    slots = {"weight": {"sum": jnp.arange(4.0)[:, None]}, "else": {"sum": jnp.zeros((4, 1))}}
+    moves = Moves(jnp.array([2, 1]), jnp.array([0, 3]), plus=jnp.array([3, OUT]))
+    after = training.relocate(table, slots, {"weight": moves}, exchange)
+    np.testing.assert_array_equal(rows[...][:4, 0], [3 + 4, 2, 3, 2])
+    np.testing.assert_array_equal(after["weight"]["sum"][:, 0], [2, 1, 2, 1])
+    assert after["else"] is slots["else"]
+
+
 def test_the_tallest_array_ends_before_the_address_of_padding():
     assert MOST_ROWS % HEIGHT_MULTIPLE == 0  # so that it is padded no further
     assert MOST_ROWS <= OUT

@@ -54,6 +54,11 @@ def test_rounding_and_its_gradients_by_hand():
     to_rows, to_scale = back(jnp.array([[1.0, 2.0, 3.0, 4.0]]))
     np.testing.assert_array_equal(to_rows, [[1.0, 2.0, 3.0, 4.0]])
     np.testing.assert_allclose(to_scale, [[-126.4 / np.sqrt(2 * 4 * 127)]], rtol=1e-5)
+    # With 4 bits the limit is 7: -0.2 + 0.8 + 3 * 7 - 4 * 7 = -6.4.
+    value, back = jax.vjp(lambda r, s: rounded(r, s, batch=2, limit=7), rows, scale)
+    np.testing.assert_allclose(value, [[0.5, 0.0, 3.5, -3.5]], rtol=1e-6, atol=1e-6)
+    _, to_scale = back(jnp.array([[1.0, 2.0, 3.0, 4.0]]))
+    np.testing.assert_allclose(to_scale, [[-6.4 / np.sqrt(2 * 4 * 7)]], rtol=1e-5)
 
 
 def test_storing_by_hand():

@@ -17,15 +17,15 @@ def number_of(field: Field, value: int, entry: int, *, z: int, dim: int, size: i
     """Which number of the array an entry reads: a run's place, and how far into the run it is."""
     sharing = max(1, z // dim)
     run, into = (entry // z, entry % z) if z < dim else (0, entry + value % sharing * dim)
-    words = (np.array([word], np.uint32) for word in (0, value // sharing))
-    start = bucket(*words, salt("run", run, field.salt), size)
+    high, low = (np.array([word], np.uint32) for word in (0, value // sharing))
+    start = bucket(high, low, salt("run", run, field.salt), size)
     return (int(start[0]) + into) % size
 
 
 def sign_of(field: Field, value: int, entry: int) -> int:
     """The sign of an entry: a bit of the hash of value and entry."""
-    words = (np.array([word], np.uint32) for word in (0, value))
-    words = philox(*words, salt("sign", entry // 64, field.salt))
+    high, low = (np.array([word], np.uint32) for word in (0, value))
+    words = philox(high, low, salt("sign", entry // 64, field.salt))
     return -1 if (int(words[entry // 32 % 2][0]) >> entry % 32) & 1 else 1
 
 

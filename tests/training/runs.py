@@ -34,9 +34,10 @@ def cases(methods: Iterable[str], *rest: Any) -> list[Any]:
     ]
 
 
-METHODS = cases(EXAMPLES)
 UNIFIED = [*cases(EXAMPLES, "unified"), *cases(["full"], "grouped")]
 EVERY = [*UNIFIED, *cases(EXAMPLES, "per_feature")]
+OF_ROWS = [name for name, method in EXAMPLES.items() if method.has_rows]
+WITH_ROWS = [case for case in EVERY if case.values[0] in OF_ROWS]
 
 
 @dataclasses.dataclass(frozen=True)

@@ -115,6 +115,14 @@ def test_the_best_epoch_comes_back_and_patience_ends_the_run(tmp_path, directory
     assert int(fitted.state.step) == fitted.step
 
 
+def test_a_cap_ends_training_with_the_best_so_far():
+    fitted = fit(learner(), loader(), epochs=1000, valid=VALID, most_seconds=0.2)
+    assert fitted.is_capped
+    assert fitted.last_step < 1000 * EPOCH
+    assert fitted.valid["auc"] > 0
+    assert not fit(learner(), loader(), epochs=1, valid=VALID, most_seconds=60.0).is_capped
+
+
 def test_a_checkpoint_opens_on_other_devices_without_its_script(undisturbed):
     one, four = reopen(undisturbed), reopen(undisturbed, mesh=make_mesh(jax.devices()[:4]))
     assert same(one.state, four.state)

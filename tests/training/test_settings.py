@@ -56,6 +56,7 @@ def test_hashed_features_share_a_table_and_read_it_twice():
 
 def test_a_share_is_one_of_the_full_table_of_the_same_width():
     full = full_bytes(SCHEMA, 16)
+    assert full is not None
     for layout, kind in (("unified", Unified), ("per-feature", PerFeature)):
         found = resolved(table="hash", budget="25%", layout=layout).model
         tables = found.layout.plans(found.schema).values()
