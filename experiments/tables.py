@@ -1,4 +1,4 @@
-"""Renders the tables of the README from the records in `experiments/results/`.
+"""Renders the tables of the README and of `docs/` from the records in `experiments/results/`.
 
 A table stands between `<!-- results:NAME column column ... -->` and `<!-- /results -->`, and shows
 the file `NAME.json`. A column is a field of a record or a name in its metrics; without columns,
@@ -6,8 +6,8 @@ those that tell its rows apart and all that were measured; `name=value` keeps th
 field reads so. Runs that differ only in their seed, or in the device that nobody asked to see, are
 one row: their mean ± the standard deviation over seeds.
 
-    python -m experiments.tables            # writes README.md
-    python -m experiments.tables --check    # fails if it is stale
+    python -m experiments.tables            # writes README.md and docs/*.md
+    python -m experiments.tables --check    # fails if one is stale
 """
 
 import dataclasses
@@ -21,7 +21,8 @@ import tyro
 
 from experiments.results import IDENTITY, RESULTS, Record, load
 
-README = Path(__file__).parent.parent / "README.md"
+ROOT = Path(__file__).parent.parent
+PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
 BLOCK = re.compile(
     r"(?P<open><!-- results:(?P<name>\S+)(?P<columns>(?: [^\s>]+)*) -->\n)"
     r".*?(?P<close><!-- /results -->)",
@@ -44,10 +45,10 @@ MEASURES = (
 
 @dataclasses.dataclass(frozen=True)
 class Tables:
-    """Renders the tables of a Markdown file from the committed results."""
+    """Renders the tables of Markdown files from the committed results."""
 
-    check: bool = False  # only say whether the file is up to date
-    readme: Path = README  # the file that holds the markers
+    check: bool = False  # only say whether the files are up to date
+    pages: tuple[Path, ...] = PAGES  # the files that may hold markers
     results: Path = RESULTS  # the folder of the records
 
 
@@ -130,14 +131,15 @@ def _spell(column: str, value: float) -> str:
 
 
 def main(tables: Tables) -> int:
-    """Writes the file, or says whether it is stale; the exit status."""
-    before = tables.readme.read_text()
-    after = render(before, folder=tables.results)
-    if tables.check and before != after:
-        print(f"{tables.readme} is stale: run `python -m experiments.tables`.", file=sys.stderr)
-        return 1
-    if before != after:
-        tables.readme.write_text(after)
+    """Writes the files, or says which are stale; the exit status."""
+    drawn = {page: render(page.read_text(), folder=tables.results) for page in tables.pages}
+    stale = [page for page in tables.pages if drawn[page] != page.read_text()]
+    if tables.check:
+        for page in stale:
+            print(f"{page} is stale: run `python -m experiments.tables`.", file=sys.stderr)
+        return 1 if stale else 0
+    for page in stale:
+        page.write_text(drawn[page])
     return 0
 
 

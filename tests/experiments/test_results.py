@@ -105,11 +105,11 @@ def test_check_fails_on_a_stale_file_and_leaves_it_alone(tmp_path, capsys):
     readme = tmp_path / "README.md"
     stale = "<!-- results:toy -->\nold\n<!-- /results -->\n"
     readme.write_text(stale)
-    assert main(Tables(check=True, readme=readme, results=tmp_path)) == 1
+    assert main(Tables(check=True, pages=(readme,), results=tmp_path)) == 1
     assert readme.read_text() == stale
     assert "is stale" in capsys.readouterr().err
-    assert main(Tables(readme=readme, results=tmp_path)) == 0
-    assert main(Tables(check=True, readme=readme, results=tmp_path)) == 0
+    assert main(Tables(pages=(readme,), results=tmp_path)) == 0
+    assert main(Tables(check=True, pages=(readme,), results=tmp_path)) == 0
 
 
 def test_a_table_keeps_the_records_that_a_filter_names_and_joins_devices():
