@@ -13,7 +13,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -146,15 +146,11 @@ class _Run:
         self.batches = stream(self.loader, start=self.step, stop=total, put=self.learner.put)
         if self.step:
             self.progress.say(f"goes on from step {self.step:,} in {self.directory}")
-        try:
+        opened = (self.saver, self.log, self.progress, self.batches)
+        with ExitStack() as stack:
+            for each in filter(None, opened):
+                stack.callback(each.close)
             yield
-        finally:
-            self.batches.close()
-            self.progress.close()
-            if self.log:
-                self.log.close()
-            if self.saver:
-                self.saver.close()
 
     def train(self) -> None:
         """One step."""
