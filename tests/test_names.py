@@ -22,6 +22,7 @@ def test_an_unknown_name_lists_the_known_ones():
         recsys.Hush  # noqa: B018 - reading the attribute is what fails
 
 
+@pytest.mark.slow
 def test_a_layer_loads_no_other():
     code = "import sys, recsys.features; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -16,6 +16,7 @@ def blocks() -> list[str]:
     return re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
 
 
+@pytest.mark.slow
 def test_the_example_trains_a_model_of_the_reader_in_at_most_twenty_lines():
     (block,) = blocks()
     assert len([line for line in block.splitlines() if line.strip()]) <= 20

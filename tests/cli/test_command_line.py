@@ -12,6 +12,8 @@ from recsys.cli import main
 from recsys.tables import METHODS
 from tests.events import write_events
 
+pytestmark = pytest.mark.slow
+
 SMALL = ["--epochs", "3", "--batch", "128", "--model-options", "hidden=8", "--no-verify"]
 
 

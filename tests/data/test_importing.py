@@ -53,6 +53,7 @@ def test_every_split_deals_out_a_log(raw, tmp_path, split):
     assert report.passes == 1 + split.plan().wants_pass
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("split", [Random(), GlobalTime(), LeaveLastOut()], ids=type)
 def test_a_store_does_not_depend_on_how_the_log_is_cut(raw, tmp_path, split, monkeypatch):
     files = []

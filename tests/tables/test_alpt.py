@@ -20,6 +20,8 @@ from recsys.training.passes import row_noise
 from tests.toy import LAYOUTS, Toy, clicks
 from tests.training.runs import batch_of
 
+pytestmark = pytest.mark.slow
+
 FIELDS = (Field("only", 700, salt=1),)
 ADAGRAD = RowTraining(RowwiseAdagrad(0.1))
 
@@ -149,7 +151,6 @@ def test_impossible_options_are_refused(wrong):
         ALPT(**wrong)
 
 
-@pytest.mark.slow
 def test_scales_that_do_not_learn_cost_quality():
     """From scales of 1e-4 a row reaches 0.0127 at most, unless its scale grows with it."""
     data, test = clicks(96 * 64), clicks(2000, seed=1)

@@ -13,6 +13,8 @@ from recsys.tables.integer import apart, from_bits, paired
 from recsys.tables.method import Method
 from tests.toy import as_numpy
 
+pytestmark = pytest.mark.slow
+
 FIELDS = (Field("small", 5, salt=1), Field("large", 700, salt=2))
 
 

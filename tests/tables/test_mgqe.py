@@ -30,6 +30,7 @@ def keys_of(ranks: list[list[int]]) -> Keys:
     return Keys(jnp.zeros_like(low), low, jnp.ones(low.shape, bool), spans)
 
 
+@pytest.mark.slow
 def test_the_first_values_of_each_vocabulary_are_frequent_and_come_first():
     """A fifth of 10, 20 and 3 values are 2, 4 and at least 1: seven frequent rows, 26 rare ones."""
     assert split(FIELDS, 0.2).rows == (7, 26)
@@ -43,6 +44,7 @@ def test_the_first_values_of_each_vocabulary_are_frequent_and_come_first():
     np.testing.assert_array_equal(frozen["rare"], [[OUT] * 3, [0, 8, 24]])
 
 
+@pytest.mark.slow
 def test_rare_values_choose_among_the_first_centroids_by_hand():
     """Of the centroids 0, 1, 2, 3 of a part the nearest to 2.6 is the last, and 1 of the first two.
 
@@ -60,6 +62,7 @@ def test_rare_values_choose_among_the_first_centroids_by_hand():
         np.testing.assert_array_equal(vectors[1], [[1, 1, 0, 0]] * 3)
 
 
+@pytest.mark.slow
 @settings(max_examples=20, deadline=None)
 @given(
     parts=st.sampled_from([1, 2, 4]),

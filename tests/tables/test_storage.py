@@ -19,6 +19,8 @@ from tests.toy import LAYOUTS, Toy, clicks
 from tests.training.reference import CLOSE, Reference
 from tests.training.runs import batch_of
 
+pytestmark = pytest.mark.slow
+
 FIELDS = (Field("small", 5, salt=1), Field("large", 700, salt=2))
 HEIGHT = 705
 INNER = {
@@ -215,7 +217,6 @@ def _is_even(spec: MDE) -> bool:
     return all(width % 2 == 0 for width in spec.widths(16, FIELDS))
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("of", [Full(), Hash(rows=120)], ids=["full", "hash"])
 @pytest.mark.parametrize("storage", [INT8, ALPT])
