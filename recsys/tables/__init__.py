@@ -2,6 +2,7 @@
 
 from recsys.tables.alpt import ALPT
 from recsys.tables.cafe import CAFE
+from recsys.tables.cce import CCE
 from recsys.tables.dhe import DHE
 from recsys.tables.dpq import DPQ
 from recsys.tables.fp16 import BF16, FP16
@@ -23,6 +24,7 @@ METHODS: dict[str, type[Method]] = {
     "alpt": ALPT,
     "bf16": BF16,
     "cafe": CAFE,
+    "cce": CCE,
     "dhe": DHE,
     "dpq": DPQ,
     "fp16": FP16,

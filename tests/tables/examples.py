@@ -9,6 +9,7 @@ from recsys.tables import (
     ALPT,
     BF16,
     CAFE,
+    CCE,
     DHE,
     DPQ,
     FP16,
@@ -31,6 +32,7 @@ EXAMPLES: dict[str, Method] = {
     "alpt": ALPT(of=Hash(rows=120), initial=0.003),  # so narrow that scales must grow
     "bf16": BF16(),
     "cafe": CAFE(rows=120, share=0.5, ways=4, candidates=6, threshold=4.0, every=7),
+    "cce": CCE(rows=24, centroids=16, every=30),
     "dhe": DHE(hashes=32, width=16, layers=2),
     "dpq": DPQ(parts=4, centroids=16),
     "fp16": FP16(),
