@@ -6,6 +6,7 @@ from recsys.tables.cce import CCE
 from recsys.tables.dhe import DHE
 from recsys.tables.dpq import DPQ
 from recsys.tables.fp16 import BF16, FP16
+from recsys.tables.frequency import Frequency
 from recsys.tables.full import Full
 from recsys.tables.hash import Hash
 from recsys.tables.int4 import INT4
@@ -28,6 +29,7 @@ METHODS: dict[str, type[Method]] = {
     "dhe": DHE,
     "dpq": DPQ,
     "fp16": FP16,
+    "frequency": Frequency,
     "full": Full,
     "hash": Hash,
     "int4": INT4,
