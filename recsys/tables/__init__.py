@@ -3,9 +3,11 @@
 from recsys.tables.adapt import AdaptEmb
 from recsys.tables.alpt import ALPT
 from recsys.tables.cafe import CAFE
+from recsys.tables.cce import CCE
 from recsys.tables.dhe import DHE
 from recsys.tables.dpq import DPQ
 from recsys.tables.fp16 import BF16, FP16
+from recsys.tables.frequency import Frequency
 from recsys.tables.full import Full
 from recsys.tables.hash import Hash
 from recsys.tables.hotcold import HotCold
@@ -26,9 +28,11 @@ METHODS: dict[str, type[Method]] = {
     "alpt": ALPT,
     "bf16": BF16,
     "cafe": CAFE,
+    "cce": CCE,
     "dhe": DHE,
     "dpq": DPQ,
     "fp16": FP16,
+    "frequency": Frequency,
     "full": Full,
     "hash": Hash,
     "hotcold": HotCold,

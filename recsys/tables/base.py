@@ -42,7 +42,7 @@ class Field:
     name: str  # of the feature
     values: int | None  # of its vocabulary, the unknown one included; None: hashed fingerprints
     salt: int  # uint32; independent for every lookup of every key space
-    counts: tuple[int, ...] | None = None  # how often each value was seen, by frequency rank
+    counts: tuple[tuple[int, int], ...] | None = None  # times seen, values seen so often; falling
 
     @property
     def size(self) -> int:

@@ -12,6 +12,7 @@ Chosen = TypeVar("Chosen", bound="Method")
 Category = Literal[
     "none", "hashing", "composition", "dynamic", "quantization", "dimension", "pruning"
 ]
+Need = Literal["vocabulary", "counts", "stages"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,6 +29,8 @@ class Method:
 
     category: ClassVar[Category]
     paper: ClassVar[str]
+    needs: ClassVar[tuple[Need, ...]] = ()  # beside keys; what it wraps may need more
+    trains_within_budget: ClassVar[bool] = True  # the trained table is as small as the saved one
     has_rows: ClassVar[bool] = True  # which a storage can hold; without them all is in Params
 
     @property

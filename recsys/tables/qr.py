@@ -11,7 +11,7 @@ from jaxtyping import Array, Float, Int32
 from recsys.spec import spec
 from recsys.tables.base import MOST_ROWS, Context, EmbeddingTable, Field, Keys, Rows, masked
 from recsys.tables.full import ranked, regions
-from recsys.tables.method import Category, Dial, Method
+from recsys.tables.method import Category, Dial, Method, Need
 from recsys.tables.parts import uniform_rows
 
 
@@ -36,6 +36,7 @@ class QR(Method):
 
     category: ClassVar[Category] = "composition"
     paper: ClassVar[str] = "Shi et al., KDD 2020"
+    needs: ClassVar[tuple[Need, ...]] = ("vocabulary",)
 
     rows: int = 65_536  # by remainder, at most one a value; beside them, those by quotient
     by: str = "product"  # or "sum"
