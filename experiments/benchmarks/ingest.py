@@ -152,19 +152,19 @@ def prepare(name: Contender, log: Path, out: Path) -> Callable[[], dict[str, Any
 
 def _by_pandas(log: Path, out: Path) -> dict[str, Any]:
     import pandas
+    import pandas.util
 
     from recsys.data.datasets.criteo import CODES, COUNTS, NAMES
 
-    kinds = dict.fromkeys(CODES, "str")
+    kinds: Any = dict.fromkeys(CODES, "str")  # its checker knows fewer dicts than it reads
+    hashing: Any = pandas.util  # which loads its names when asked for them
     lines = 0
     with out.open("wb") as file:
         for part in pandas.read_csv(
             log, sep="\t", names=list(NAMES), dtype=kinds, chunksize=PANDAS_LINES
         ):
             numbers = np.log1p(part[list(COUNTS)].fillna(0)).to_numpy(np.float32)
-            keys = [
-                pandas.util.hash_array(part[name].fillna("").to_numpy(object)) for name in CODES
-            ]
+            keys = [hashing.hash_array(part[name].fillna("").to_numpy(object)) for name in CODES]
             for array in (numbers, np.stack(keys, axis=1), part["label"].to_numpy(np.float32)):
                 np.ascontiguousarray(array).tofile(file)
             lines += len(part)

@@ -118,40 +118,46 @@ def test_names_are_told_by_their_words():
     assert naming.time_rank("colour") is None
 
 
-def roles_of(label: str | None = None, **columns: list):
+def roles_of(columns: dict[str, list], label: str | None = None):
     seen = {name: seen_of(name, cells) for name, cells in columns.items()}
     guesses = {name: guess(each, ROWS) for name, each in seen.items()}
     return roles(seen, guesses, label=label)
 
 
 def test_a_rating_is_a_label_by_its_upper_part():
-    found = roles_of(userId=drawn([3, 4, 5]), movieId=drawn(["a", "b"]), rating=drawn([1, 3, 4, 5]))
+    found = roles_of(
+        {
+            "userId": drawn([3, 4, 5]),
+            "movieId": drawn(["a", "b"]),
+            "rating": drawn([1, 3, 4, 5]),
+        }
+    )
     assert found.fields == {"label": "rating", "positive": 4, "user": "userId", "item": "movieId"}
     assert "are at least 4" in found.told
 
 
 def test_a_label_of_two_words_is_one_where_it_says_yes():
-    found = roles_of(who=drawn(["a", "b"]), bought=drawn(["yes", "no"]))
+    found = roles_of({"who": drawn(["a", "b"]), "bought": drawn(["yes", "no"])})
     assert found.fields == {"label": "bought", "positive": "yes"}
 
 
 def test_columns_that_may_tell_the_label_are_left_out():
-    found = roles_of(click=drawn([0, 1]), rating=drawn([1, 5]), city=drawn(["a", "b"]))
+    found = roles_of({"click": drawn([0, 1]), "rating": drawn([1, 5]), "city": drawn(["a", "b"])})
     assert found.fields["label"] == "click"
     assert found.left_out == {"rating": "it may tell the label 'click'"}
 
 
 def test_the_label_may_be_said_and_must_be_where_two_may_be_it():
     columns = {"click": drawn([0, 1]), "bought": drawn([0, 1])}
-    assert roles_of("bought", **columns).fields["label"] == "bought"
+    assert roles_of(columns, "bought").fields["label"] == "bought"
     with pytest.raises(ValueError, match="any of click, bought may be it: say which"):
-        roles_of(**columns)
+        roles_of(columns)
     with pytest.raises(ValueError, match="wants numbers, true and false, or yes and no, got"):
-        roles_of("city", city=drawn(["Rome", "Oslo", "Lima"]))
+        roles_of({"city": drawn(["Rome", "Oslo", "Lima"])}, "city")
 
 
 def test_the_first_column_that_sounds_like_a_time_is_the_timestamp():
     days = drawn(["2024-01-01", "2024-02-29"])
-    found = roles_of(born=days, day=days, timestamp=days, click=drawn([0, 1]))
+    found = roles_of({"born": days, "day": days, "timestamp": days, "click": drawn([0, 1])})
     assert (found.fields["timestamp"], found.fields["date_format"]) == ("timestamp", "iso")
     assert {"click", "timestamp"} == found.taken
