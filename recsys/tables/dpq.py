@@ -41,7 +41,6 @@ class DPQ(Method):
 
     category: ClassVar[Category] = "quantization"
     paper: ClassVar[str] = "Chen, Li and Sun, ICML 2020"
-    trains_within_budget: ClassVar[bool] = False  # it keeps a float query for every row
 
     of: Method = Full()  # whose rows are quantised: Full or Hash
     parts: int = 4  # codes of a row; divides dim

@@ -30,7 +30,6 @@ class Method:
     category: ClassVar[Category]
     paper: ClassVar[str]
     needs: ClassVar[tuple[Need, ...]] = ()  # beside keys; what it wraps may need more
-    trains_within_budget: ClassVar[bool] = True  # the trained table is as small as the saved one
     has_rows: ClassVar[bool] = True  # which a storage can hold; without them all is in Params
 
     @property
