@@ -187,7 +187,8 @@ def _sketched(
     """
     sums = {name: np.bincount(place[name], own, rows) for name, own in weights.items()}
     if is_shared:
-        sums = dict.fromkeys(sums, np.sum(list(sums.values()), axis=0))
+        together = np.sum(np.stack([*sums.values()]), axis=0)
+        sums = dict.fromkeys(sums, together)
     return {name: sums[name][place[name]] for name in weights}
 
 

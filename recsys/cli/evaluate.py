@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+import numpy as np
 from tyro.conf import Positional
 
 from recsys.cli.opening import mesh_of, split_of, store_of
@@ -70,6 +71,7 @@ class Evaluate:
         found = Predictions()
         for part in predictor.score(self.data, also=also):
             group = schema.keys("user", part.chunk.columns) if schema.user else None
-            weight = part.batch.weight if schema.weight else None
-            found.add(part.logit, part.batch.label, weight=weight, group=group)
+            label = np.asarray(part.batch.label)
+            weight = np.asarray(part.batch.weight) if schema.weight else None
+            found.add(part.logit, label, weight=weight, group=group)
         return found

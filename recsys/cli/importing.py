@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 else:
     SplitName = Literal[tuple(SPLITS)]
 
+WORDS: dict[tuple[str, ...], tuple[str, ...] | None] = {("all",): None, ("none",): ()}
+
 
 @dataclasses.dataclass(frozen=True)
 class Import:
@@ -40,14 +42,13 @@ class Import:
         """Reads, writes, and says what came of it."""
         schema = read(self.schema or schema_path(self.files))
         out = self.out or store_path(self.files)
-        named = {("all",): None, ("none",): ()}.get(self.vocabulary, self.vocabulary)
         report = import_files(
             self.files,
             schema,
             out,
             split=with_options(SPLITS[self.split], self.split_options),
             on_bad_rows=self.on_bad_rows,
-            vocabulary=named,
+            vocabulary=WORDS.get(self.vocabulary, self.vocabulary),
             min_count=self.min_count,
             max_values=self.max_values,
             progress=sys.stderr.isatty(),

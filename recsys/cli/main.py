@@ -27,13 +27,13 @@ WRONG, INTERRUPTED, NOBODY_READS = 2, 130, 141  # exit status
 def app() -> SubcommandApp:
     """Every subcommand: one line each."""
     data, commands = SubcommandApp(), SubcommandApp()
-    data.command(Describe, name="describe")
-    data.command(Import, name="import")
+    data.command(name="describe")(Describe)
+    data.command(name="import")(Import)
     commands.command(data, name="data", help="Raw files to examples on disk.")
-    commands.command(Train, name="train")
-    commands.command(Evaluate, name="evaluate")
-    commands.command(Predict, name="predict")
-    commands.command(Inspect, name="inspect")
+    commands.command(name="train")(Train)
+    commands.command(name="evaluate")(Evaluate)
+    commands.command(name="predict")(Predict)
+    commands.command(name="inspect")(Inspect)
     return commands
 
 

@@ -84,7 +84,7 @@ class Predict:
             yield Rejects()
             return
         with self._rejected.open("w", encoding="utf-8") as file:
-            rejects = Rejects(file)
+            rejects = Rejects(file.write)
             yield rejects
         if not rejects.count:
             self._rejected.unlink()

@@ -6,11 +6,11 @@ Published splits of retrieval data sets come as text, a user and the items it me
 import dataclasses
 import gzip
 from pathlib import Path
+from typing import cast
 
 import numpy as np
+from jaxtyping import Bool, Integer, Num
 from scipy.sparse import csr_array
-
-Pairs = list[tuple[int, int]]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -38,19 +38,19 @@ class Interactions:
     @property
     def users(self) -> int:
         """How many users there are."""
-        return self.train.shape[0]
+        return size(self.train)[0]
 
     @property
     def items(self) -> int:
         """How many items there are: the catalogue that is ranked."""
-        return self.train.shape[1]
+        return size(self.train)[1]
 
     def validation(self, share: float = 0.1, *, seed: int = 0) -> "Interactions":
         """The same train, part of which becomes the test: for choosing, so that test stays unread.
 
         Of each user `share` of its items, rounded down, is put aside at random.
         """
-        matrix = self.train
+        matrix, shape = self.train, size(self.train)
         rng = np.random.default_rng(seed)
         counts = np.diff(matrix.indptr)
         user = np.repeat(np.arange(self.users), counts)
@@ -58,15 +58,27 @@ class Interactions:
         place = np.arange(matrix.nnz) - np.repeat(matrix.indptr[:-1], counts)
         is_aside = np.zeros(matrix.nnz, bool)
         is_aside[order] = place < np.repeat((counts * share).astype(np.int64), counts)
-        parts = [
-            sparse(user[kept], matrix.indices[kept], matrix.shape) for kept in (~is_aside, is_aside)
-        ]
-        return Interactions(*parts, titles=self.titles)
+        train, test = (
+            sparse(user[kept], matrix.indices[kept], shape) for kept in (~is_aside, is_aside)
+        )
+        return Interactions(train, test, titles=self.titles)
+
+    def about(self, items: Bool[np.ndarray, " items"]) -> "Interactions":
+        """The same train, asked for some of the items only, as for those nobody met in it."""
+        user = np.repeat(np.arange(self.users), np.diff(self.test.indptr))
+        kept = items[self.test.indices]
+        test = sparse(user[kept], self.test.indices[kept], size(self.test))
+        return dataclasses.replace(self, test=test)
+
+
+def size(matrix: csr_array) -> tuple[int, int]:
+    """Rows and columns; SciPy's own annotation of `shape` allows None."""
+    return cast(tuple[int, int], matrix.shape)
 
 
 def sparse(
-    users: np.ndarray,
-    items: np.ndarray,
+    users: Integer[np.ndarray, " pairs"],
+    items: Integer[np.ndarray, " pairs"],
     shape: tuple[int, int],
 ) -> csr_array:
     """Pairs as a sparse matrix of float32; a pair that comes twice counts once."""
@@ -76,7 +88,9 @@ def sparse(
     return matrix
 
 
-def read_lists(*paths: Path) -> tuple[np.ndarray, np.ndarray]:
+def read_lists(
+    *paths: Path,
+) -> tuple[Integer[np.ndarray, " pairs"], Integer[np.ndarray, " pairs"]]:
     """The pairs of files whose lines are `user item item ...`, whole or gzipped.
 
     Raises:
@@ -104,11 +118,53 @@ def read_lists(*paths: Path) -> tuple[np.ndarray, np.ndarray]:
 
 def split_from_lists(train: tuple[Path, ...], test: tuple[Path, ...]) -> Interactions:
     """A published split whose two sides come as lists of the same numbering."""
-    pairs = [read_lists(*paths) for paths in (train, test)]
+    before, after = read_lists(*train), read_lists(*test)
     users, items = (
-        1 + max(int(side.max(initial=-1)) for side in sides) for sides in zip(*pairs, strict=True)
+        1 + max(int(side.max(initial=-1)) for side in sides)
+        for sides in zip(before, after, strict=True)
     )
-    return Interactions(*(sparse(*pair, (users, items)) for pair in pairs))
+    return Interactions(sparse(*before, (users, items)), sparse(*after, (users, items)))
+
+
+def split_by_time(
+    users: Integer[np.ndarray, " pairs"],
+    items: Integer[np.ndarray, " pairs"],
+    timestamps: Num[np.ndarray, " pairs"],
+    *,
+    share: float = 0.1,
+) -> Interactions:
+    """What came last is test, for all users at one moment, so that nothing knows its future.
+
+    A pair that came before is not asked for again. Users and items without anything in train are
+    cold: they stay, and are to be told apart.
+
+    Args:
+        users: numbered from 0.
+        items: numbered from 0.
+        timestamps: in any unit.
+        share: of the pairs, which come after that moment; those of one timestamp stay together.
+
+    Raises:
+        ValueError: nothing would be train, or nothing test.
+    """
+    moment = np.quantile(timestamps, 1 - share) if 0 < share < 1 and len(users) else np.inf
+    is_after = timestamps > moment
+    if is_after.all() or not is_after.any():
+        raise ValueError(
+            f"A split by time wants pairs on both sides of a moment, got {len(users):,} pairs and "
+            f"share={share}: use another share, in (0, 1)."
+        )
+    shape = (1 + int(users.max()), 1 + int(items.max()))
+    train = sparse(users[~is_after], items[~is_after], shape)
+    pairs = users.astype(np.int64) * shape[1] + items
+    is_new = is_after & ~np.isin(pairs, pairs[~is_after])
+    return Interactions(train, sparse(users[is_new], items[is_new], shape))
+
+
+def existing(directory: Path, name: str) -> Path:
+    """The file of this name, or its gzipped form where that is what there is."""
+    plain, zipped = directory / name, directory / f"{name}.gz"
+    return zipped if zipped.is_file() else plain
 
 
 def _lines(path: Path) -> list[str]:

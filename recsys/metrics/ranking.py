@@ -1,7 +1,8 @@
 """Measures of ranked lists: one value a user, so that means have intervals and users can be cut.
 
 All follow the convention of NGCF and LightGCN (He et al., SIGIR 2020): recall divides by the number
-of a user's relevant items, even if it is above k, and the ideal DCG stops at k.
+of a user's relevant items, even if it is above k, and the ideal DCG stops at k. Users without a
+relevant item have no measure: leave them out.
 """
 
 import dataclasses
@@ -19,7 +20,7 @@ class Recall:
     def __call__(
         self, hits: Bool[np.ndarray, "users best"], relevant: Int[np.ndarray, " users"]
     ) -> Float[np.ndarray, " users"]:
-        return hits[:, : self.k].sum(axis=1) / relevant
+        return np.asarray(hits[:, : self.k].sum(axis=1) / relevant)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,7 +32,7 @@ class HitRate:
     def __call__(
         self, hits: Bool[np.ndarray, "users best"], relevant: Int[np.ndarray, " users"]
     ) -> Float[np.ndarray, " users"]:
-        return hits[:, : self.k].any(axis=1).astype(np.float64)
+        return np.asarray(hits[:, : self.k].any(axis=1), np.float64)
 
 
 @dataclasses.dataclass(frozen=True)

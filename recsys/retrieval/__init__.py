@@ -1,7 +1,7 @@
 """Retrieval over a whole catalogue: ranking, its measures, and the baselines to beat."""
 
 from recsys.retrieval.baselines import BASELINES
-from recsys.retrieval.evaluation import evaluate
+from recsys.retrieval.evaluation import Evaluation, evaluate, measure
 from recsys.retrieval.ranking import Ranking, Scorer, rank
 
-__all__ = ["BASELINES", "Ranking", "Scorer", "evaluate", "rank"]
+__all__ = ["BASELINES", "Evaluation", "Ranking", "Scorer", "evaluate", "measure", "rank"]

@@ -4,11 +4,12 @@ import dataclasses
 from collections.abc import Mapping
 
 import numpy as np
+import scipy.stats
 from jaxtyping import Bool, Float, Int
 from scipy.sparse import csr_array
 
-from recsys.data.interactions import Interactions
-from recsys.metrics.ranking import ranking_metric
+from recsys.data.interactions import Interactions, size
+from recsys.metrics.ranking import RankingMetric, ranking_metric
 from recsys.retrieval.ranking import NOTHING, Ranking, Scorer, rank
 
 METRICS = ("recall@10", "recall@20", "recall@50", "ndcg@10", "ndcg@20", "mrr@20", "hit_rate@20")
@@ -21,7 +22,7 @@ class Evaluation:
     ranking: Ranking
     by_user: Mapping[str, Float[np.ndarray, " users"]]  # metric -> value of each ranked user
     popularity: Int[np.ndarray, " items"]  # how many users met each item in train
-    cold: int  # ranked users without anything in train
+    is_cold: Bool[np.ndarray, " users"]  # ranked users without anything in train
 
     @property
     def metrics(self) -> dict[str, float]:
@@ -35,10 +36,14 @@ class Evaluation:
         return len(np.unique(items[items != NOTHING])) / len(self.popularity)
 
     def bias(self, k: int) -> float:
-        """How popular the first k are: their mean percentile, .5 if all came equally often."""
-        order = np.argsort(np.argsort(self.popularity, kind="stable"), kind="stable")
+        """How popular the first k are: their mean percentile, .5 if all came equally often.
+
+        0 where nothing was retrieved.
+        """
+        percentile = (scipy.stats.rankdata(self.popularity) - 0.5) / len(self.popularity)
         items = self.ranking.items[:, :k]
-        return float((order[items[items != NOTHING]] + 0.5).mean() / len(self.popularity))
+        found = items[items != NOTHING]
+        return float(percentile[found].mean()) if len(found) else 0.0
 
     def interval(
         self, name: str, *, level: float = 0.95, draws: int = 1000, seed: int = 0
@@ -76,28 +81,49 @@ def evaluate(
     Raises:
         ValueError: a metric is unknown or reads beyond `best`, or test is empty.
     """
-    chosen = {name: ranking_metric(name) for name in metrics}
-    best = min(best, data.items)
-    beyond = [name for name, metric in chosen.items() if metric.k > best]
-    if beyond:
-        raise ValueError(f"{beyond} read beyond the lists of {best} items: raise best.")
-    relevant = np.diff(data.test.indptr)
-    users = np.flatnonzero(relevant)
-    if not len(users):
-        raise ValueError("Evaluation wants users with test items, got none: split otherwise.")
+    _check(metrics, best)
+    users = np.flatnonzero(np.diff(data.test.indptr))
     ranking = rank(scorer, users, seen=data.train, best=best, block=block, progress=progress)
-    hits = is_relevant(ranking, data.test)
+    return measure(ranking, data, metrics=metrics)
+
+
+def measure(
+    ranking: Ranking, data: Interactions, *, metrics: tuple[str, ...] = METRICS
+) -> Evaluation:
+    """How good lists are that were made already; users without a test item are left out.
+
+    `measure(evaluation.ranking, data.about(items))` measures what was found of some items alone.
+
+    Raises:
+        ValueError: a metric is unknown or reads beyond the lists, or test is empty.
+    """
+    chosen = _check(metrics, ranking.items.shape[1])
+    relevant = np.diff(data.test.indptr)[ranking.users]
+    asked = relevant > 0
+    if not asked.any():
+        raise ValueError("Evaluation wants users with test items, got none: split otherwise.")
+    kept = Ranking(ranking.users[asked], ranking.items[asked])
+    hits = is_relevant(kept, data.test)
     return Evaluation(
-        ranking,
-        {name: metric(hits, relevant[users]) for name, metric in chosen.items()},
+        kept,
+        {name: metric(hits, relevant[asked]) for name, metric in chosen.items()},
         np.bincount(data.train.indices, minlength=data.items),
-        int((np.diff(data.train.indptr)[users] == 0).sum()),
+        np.diff(data.train.indptr)[kept.users] == 0,
     )
 
 
 def is_relevant(ranking: Ranking, test: csr_array) -> Bool[np.ndarray, "users best"]:
     """Which of the ranked items are in their user's row of `test`."""
-    items = test.shape[1]
-    wanted = np.repeat(np.arange(test.shape[0]), np.diff(test.indptr)) * items + test.indices
+    users, items = size(test)
+    wanted = np.repeat(np.arange(users), np.diff(test.indptr)) * items + test.indices
     asked = ranking.users[:, None].astype(np.int64) * items + ranking.items
     return np.isin(asked, wanted) & (ranking.items != NOTHING)
+
+
+def _check(metrics: tuple[str, ...], best: int) -> dict[str, RankingMetric]:
+    """The metrics by name, each of which the lists are long enough for."""
+    chosen = {name: ranking_metric(name) for name in metrics}
+    beyond = [name for name, metric in chosen.items() if metric.k > best]
+    if beyond:
+        raise ValueError(f"{beyond} read beyond the lists of {best} items: raise best.")
+    return chosen

@@ -16,6 +16,8 @@ from jaxtyping import Array, Float, Int, Int32
 from scipy.sparse import csr_array
 from tqdm import tqdm
 
+from recsys.data.interactions import size
+
 NOTHING = -1  # in a list that is shorter than asked, because everything else was seen
 
 
@@ -47,26 +49,30 @@ def rank(
 ) -> Ranking:
     """The `best` items of each user that are not in its row of `seen`.
 
+    A list never has an item twice. Where fewer items are left than asked for, since the rest was
+    seen or the catalogue is smaller, NOTHING stands behind the last.
+
     Args:
         block: users at a time; scores of so many times all items are held at once.
         progress: shows a bar on a terminal.
 
     Raises:
-        ValueError: `best` is not between 1 and the size of the catalogue.
+        ValueError: `best` or `block` is below 1.
     """
-    items = seen.shape[1]
-    if not 1 <= best <= items:
+    if best < 1 or block < 1:
         raise ValueError(
-            f"A ranking wants between 1 and all {items:,} items, got best={best}: ask for fewer."
+            f"A ranking wants lists and blocks of at least 1, got best={best} and block={block}: "
+            "ask for more."
         )
-    found = np.empty((len(users), best), np.int32)
+    kept = min(best, size(seen)[1])
+    found = np.full((len(users), best), NOTHING, np.int32)
     starts = range(0, len(users), block)
     for start in tqdm(starts, unit=" blocks", disable=None if progress else True):
         some = users[start : start + block]
         padded = np.concatenate([some, np.full(block - len(some), some[0])])  # one program for all
         row, column = _seen(seen, padded)
-        picked = _best(scorer.scores(padded), row, column, best)
-        found[start : start + block] = np.asarray(picked)[: len(some)]
+        picked = _best(scorer.scores(padded), row, column, kept)
+        found[start : start + block, :kept] = np.asarray(picked)[: len(some)]
     return Ranking(users, found)
 
 

@@ -41,7 +41,6 @@ class DPQ(Method):
 
     category: ClassVar[Category] = "quantization"
     paper: ClassVar[str] = "Chen, Li and Sun, ICML 2020"
-    trains_within_budget: ClassVar[bool] = False  # it keeps a float query for every row
 
     of: Method = Full()  # whose rows are quantised: Full or Hash
     parts: int = 4  # codes of a row; divides dim
@@ -69,6 +68,10 @@ class DPQ(Method):
                 f"{name} needs parts >= 1, commitment >= 0 and temperature > 0, got "
                 f"parts={self.parts}, commitment={self.commitment}, temperature={self.temperature}."
             )
+
+    @property
+    def trains_within_budget(self) -> bool:
+        return False  # it keeps a float query for each row of codes
 
     def build(self, dim: int, fields: tuple[Field, ...], *, rngs: nnx.Rngs) -> "DPQTable":
         self._check(dim, rows=self._rows(dim, fields))
@@ -225,7 +228,7 @@ class DPQTable(EmbeddingTable):
             scores = jnp.where(number < most.reshape(-1, 1, 1), scores, -jnp.inf)
         return jnp.argmax(scores, axis=-1).astype(jnp.uint8).reshape(*rows, parts)
 
-    def freeze(self) -> CodesTable:
+    def freeze(self) -> EmbeddingTable:
         codes = packed(self, first=self.spec.centroids)[: self.heights["query"]]
         return CodesTable(nnx.clone(self.inner), codes=codes, codebook=self.codebook[...])
 

@@ -20,9 +20,11 @@ from recsys.tables import (
     MGQE,
     QR,
     ROBE,
+    AdaptEmb,
     Frequency,
     Full,
     Hash,
+    HotCold,
     MEmCom,
     MultiHash,
     TTRec,
@@ -30,6 +32,7 @@ from recsys.tables import (
 from recsys.tables.method import Method
 
 EXAMPLES: dict[str, Method] = {
+    "adapt": AdaptEmb(rows=120, share=0.5, ways=4, candidates=6, threshold=20.0),
     "alpt": ALPT(of=Hash(rows=120), initial=0.003),  # so narrow that scales must grow
     "bf16": BF16(),
     "cafe": CAFE(rows=120, share=0.5, ways=4, candidates=6, threshold=4.0, every=7),
@@ -40,6 +43,7 @@ EXAMPLES: dict[str, Method] = {
     "frequency": Frequency(rows=120, share=0.5),
     "full": Full(),
     "hash": Hash(rows=120),
+    "hotcold": HotCold(cold=Hash(rows=40), values=60, share=0.4),
     "int4": INT4(),
     "int8": INT8(),
     "int16": INT16(),

@@ -11,6 +11,8 @@ from recsys.tables import INT8, QR
 from recsys.tables.base import Field, payload_bytes
 from tests.tables.lookup import built, everyone, keys, look_up
 
+pytestmark = pytest.mark.slow
+
 SEVEN = (Field("item", 7, salt=1),)
 TWO = (Field("small", 100, salt=1), Field("large", 4900, salt=2))
 

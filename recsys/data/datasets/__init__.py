@@ -7,7 +7,17 @@ from pathlib import Path
 
 import numpy as np
 
-from recsys.data.datasets import avazu, criteo, frappe, movielens_1m, movielens_100k
+from recsys.data.datasets import (
+    avazu,
+    criteo,
+    frappe,
+    gowalla,
+    ml_1m_ultragcn,
+    movielens_1m,
+    movielens_100k,
+    planted,
+)
+from recsys.data.interactions import Interactions
 from recsys.features import Schema
 
 DATASETS: dict[str, Callable[[Path], dict[str, np.ndarray]]] = {
@@ -25,6 +35,24 @@ SCHEMAS: dict[str, Schema] = {
     "frappe": frappe.SCHEMA,
     "criteo": criteo.SCHEMA,
     "avazu": avazu.SCHEMA,
+    "planted": planted.SCHEMA,
+}
+# Who met what, in a published split: for retrieval over the whole catalogue.
+INTERACTIONS: dict[str, Callable[[Path], Interactions]] = {
+    "gowalla": gowalla.load,
+    "ml-1m-ultragcn": ml_1m_ultragcn.load,
 }
 
-__all__ = ["DATASETS", "SCHEMAS", "avazu", "criteo", "frappe", "movielens_1m", "movielens_100k"]
+__all__ = [
+    "DATASETS",
+    "INTERACTIONS",
+    "SCHEMAS",
+    "avazu",
+    "criteo",
+    "frappe",
+    "gowalla",
+    "ml_1m_ultragcn",
+    "movielens_1m",
+    "movielens_100k",
+    "planted",
+]

@@ -7,7 +7,7 @@ of train apart, each line `user item item ...`, whole or gzipped.
 
 from pathlib import Path
 
-from recsys.data.interactions import Interactions, split_from_lists
+from recsys.data.interactions import Interactions, existing, split_from_lists
 
 
 def load(directory: Path) -> Interactions:
@@ -16,11 +16,6 @@ def load(directory: Path) -> Interactions:
     Raises:
         FileNotFoundError: a file is missing.
     """
-    train = [_path(directory, "train.txt")]
-    train += [path for path in (_path(directory, "valid.txt"),) if path.is_file()]
-    return split_from_lists(tuple(train), (_path(directory, "test.txt"),))
-
-
-def _path(directory: Path, name: str) -> Path:
-    plain, zipped = directory / name, directory / f"{name}.gz"
-    return zipped if zipped.is_file() else plain
+    train = [existing(directory, "train.txt")]
+    train += [path for path in (existing(directory, "valid.txt"),) if path.is_file()]
+    return split_from_lists(tuple(train), (existing(directory, "test.txt"),))

@@ -6,6 +6,7 @@ import numpy as np
 import scipy.linalg
 from scipy.sparse import csr_array
 
+from recsys.data.interactions import size
 from recsys.retrieval.baselines.linear import ItemToItem
 from recsys.spec import spec
 
@@ -32,7 +33,7 @@ class EASE:
         Raises:
             ValueError: there are too many items for a dense matrix of items by items.
         """
-        items = train.shape[1]
+        items = size(train)[1]
         if items > MOST_ITEMS:
             raise ValueError(
                 f"EASE inverts a dense matrix of items by items and takes at most {MOST_ITEMS:,}, "

@@ -8,6 +8,7 @@ from jaxtyping import Array, Float, Int
 from scipy.sparse import csr_array
 from scipy.sparse.linalg import svds
 
+from recsys.data.interactions import size
 from recsys.retrieval.baselines.item_knn import scaled
 from recsys.spec import spec
 
@@ -35,9 +36,10 @@ class GFCF:
     def fit(self, train: csr_array) -> "Filter":
         user, item = (np.maximum(train.sum(axis=axis), 1e-12) ** -0.5 for axis in (1, 0))
         normal = scaled(train, rows=user, columns=item).astype(np.float32)
-        rank = min(self.rank, min(train.shape) - 1)
-        start = np.random.default_rng(self.seed).random(min(train.shape), np.float32)
-        _, _, basis = svds(normal, rank, v0=start)
+        most = min(size(train))
+        rank = min(self.rank, most - 1)
+        start = np.random.default_rng(self.seed).random(most, np.float32)
+        basis = np.asarray(svds(normal, rank, v0=start)[2])
         # An item nobody met has no degree: it is neither reached from nor reaches any other.
         root = np.where(np.isfinite(item) & (item < 1e5), item, 0).astype(np.float32)
         back = np.divide(1, root, out=np.zeros_like(root), where=root > 0)

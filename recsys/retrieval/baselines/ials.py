@@ -5,7 +5,6 @@ iALS on item recommendation benchmarks", RecSys 2022).
 """
 
 import dataclasses
-import functools
 import sys
 
 import jax
@@ -15,6 +14,7 @@ from jaxtyping import Array, Float, Int32
 from scipy.sparse import csr_array
 from tqdm import tqdm
 
+from recsys.data.interactions import size
 from recsys.retrieval.baselines.linear import Factors
 from recsys.spec import spec
 
@@ -51,8 +51,8 @@ class IALS:
         keys = jax.random.split(jax.random.key(self.seed))
         deviation = self.initial / self.dim**0.5
         user, item = (
-            deviation * jax.random.normal(key, (size, self.dim))
-            for key, size in zip(keys, train.shape, strict=True)
+            deviation * jax.random.normal(key, (count, self.dim))
+            for key, count in zip(keys, size(train), strict=True)
         )
         epochs = range(self.epochs)
         for _ in tqdm(epochs, unit=" epochs", file=sys.stderr, disable=None if progress else True):
@@ -89,9 +89,9 @@ def _blocks(matrix: csr_array) -> list[_Block]:
     counts = np.diff(matrix.indptr)
     classes = np.ceil(np.log2(np.maximum(counts, 8))).astype(int)
     blocks = []
-    for size in np.unique(classes):
-        rows = np.flatnonzero(classes == size)
-        most, step = 1 << size, max(1, PLACES >> size)
+    for power in np.unique(classes):
+        rows = np.flatnonzero(classes == power)
+        most, step = 1 << int(power), max(1, PLACES >> int(power))
         for start in range(0, len(rows), step):
             own = rows[start : start + step]
             place = np.arange(most)[None, :]
@@ -103,7 +103,7 @@ def _blocks(matrix: csr_array) -> list[_Block]:
     return blocks
 
 
-@functools.partial(jax.jit)
+@jax.jit
 def _least_squares(
     other: Float[Array, "other dim"],
     gram: Float[Array, "dim dim"],

@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 from scipy.sparse import csr_array, diags_array
 
+from recsys.data.interactions import size
 from recsys.retrieval.baselines.linear import ItemToItem
 from recsys.spec import spec
 
@@ -31,20 +32,18 @@ class ItemKNN:
         together.eliminate_zeros()
         item = np.repeat(np.arange(len(norm)), np.diff(together.indptr))
         together.data /= norm[item] * norm[together.indices] + self.shrink
-        return ItemToItem(train, csr_array(nearest(together, self.neighbours).T))
+        return ItemToItem(train, nearest(together, self.neighbours))
 
 
 def nearest(similarity: csr_array, count: int) -> csr_array:
     """The largest `count` entries of each row."""
-    row = np.repeat(np.arange(similarity.shape[0]), np.diff(similarity.indptr))
-    order = np.lexsort((-similarity.data, row))
-    place = np.arange(similarity.nnz) - np.repeat(
-        similarity.indptr[:-1], np.diff(similarity.indptr)
-    )
+    entries, shape = np.diff(similarity.indptr), size(similarity)
+    row = np.repeat(np.arange(shape[0]), entries)
+    order = np.lexsort((np.negative(similarity.data), row))
+    place = np.arange(similarity.nnz) - np.repeat(similarity.indptr[:-1], entries)
     kept = np.zeros(similarity.nnz, bool)
     kept[order[place < count]] = True
-    entries = (similarity.data[kept], (row[kept], similarity.indices[kept]))
-    return csr_array(entries, shape=similarity.shape)
+    return csr_array((similarity.data[kept], (row[kept], similarity.indices[kept])), shape=shape)
 
 
 def scaled(matrix: csr_array, *, rows: np.ndarray, columns: np.ndarray) -> csr_array:

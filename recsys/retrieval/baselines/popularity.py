@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 from scipy.sparse import csr_array
 
+from recsys.data.interactions import size
 from recsys.spec import spec
 
 
@@ -16,7 +17,8 @@ class ItemPop:
     """Items by how many users met them: the floor of personalisation."""
 
     def fit(self, train: csr_array) -> "Popularity":
-        return Popularity(np.bincount(train.indices, minlength=train.shape[1]).astype(np.float32))
+        counts = np.bincount(train.indices, minlength=size(train)[1])
+        return Popularity(counts.astype(np.float32))
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -1,0 +1,1 @@
+"""Retrieval over whole catalogues: two towers, and the baselines they have to beat."""
