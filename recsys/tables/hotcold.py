@@ -230,5 +230,17 @@ def _name(part: str, array: str) -> str:
 
 def _cut(field: Field, start: int, stop: int) -> Field:
     """The field's values from `start` to `stop`, as a field of its own."""
-    counts = None if field.counts is None else field.counts[start:stop]
+    counts = None if field.counts is None else _runs(field.counts, start, stop)
     return dataclasses.replace(field, values=stop - start, counts=counts)
+
+
+def _runs(
+    counts: tuple[tuple[int, int], ...], start: int, stop: int
+) -> tuple[tuple[int, int], ...]:
+    """How often the values from `start` to `stop` were seen, of counts of all."""
+    found, first = [], 0
+    for times, values in counts:
+        inside = min(first + values, stop) - max(first, start)
+        found += [(times, inside)] if inside > 0 else []
+        first += values
+    return tuple(found)
