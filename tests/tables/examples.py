@@ -55,3 +55,10 @@ EXAMPLES: dict[str, Method] = {
     "robe": ROBE(rows=64, z=3),
     "ttrec": TTRec(rank=6),
 }
+
+COMBINATIONS: dict[str, Method] = {  # each storage, HotCold, and each kind of method inside them
+    "alpt4_of_robe": ALPT(of=ROBE(rows=60, z=4), bits=4, initial=0.01),
+    "fp16_of_memcom": FP16(of=MEmCom(rows=40)),
+    "int4_of_qr": INT4(of=QR(rows=40)),
+    "alpt_beside_hash": HotCold(ALPT(initial=0.003), Hash(rows=40), values=60),
+}
