@@ -14,11 +14,12 @@ from tests.tables.examples import EXAMPLES
 from tests.toy import DIM, Toy, clicks
 from tests.training.runs import batch_of
 
+SEEN = ((50, 2_000), (5, 8_000), (1, 15_000))  # times, and values seen so often
 LARGE = Schema(
     (
-        Feature("user", values=40_000),
-        Feature("item", values=50_000),
-        Feature("tags", kind="bag", length=3, values=30_000),
+        Feature("user", values=40_000, counts=SEEN),
+        Feature("item", values=50_000, counts=SEEN),
+        Feature("tags", kind="bag", length=3, values=30_000, counts=SEEN),
         Feature("hour", kind="numeric"),
     )
 )
