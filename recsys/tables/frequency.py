@@ -69,7 +69,8 @@ class Frequency(Method):
         own = sum({f.salt: n for f, n in zip(fields, owners, strict=True)}.values())
         bounds = (self.initial, self.initial / math.sqrt(self.probes))
         kinds = zip((own, self.rows - own), bounds, strict=True)
-        rows = jnp.concatenate([uniform_rows(count, dim, bound, rngs) for count, bound in kinds])
+        parts = [uniform_rows(count, dim, bound, rngs) for count, bound in kinds if count]
+        rows = jnp.concatenate(parts)
         return FrequencyTable(dim, fields, {"weight": rows}, owners=owners, probes=self.probes)
 
     def table_bytes(self, dim: int, fields: tuple[Field, ...]) -> int:

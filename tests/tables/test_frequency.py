@@ -33,7 +33,7 @@ def test_rows_go_to_the_values_seen_most_often_whatever_their_feature(rows, owne
 
 
 def test_owners_read_one_row_that_nobody_else_reads_and_the_others_read_two():
-    table = built(Frequency(rows=30, share=0.4), 4, BOTH)
+    table = built(Frequency(rows=30, share=0.43), 4, BOTH)
     address = np.asarray(table.address(ALL)["weight"]).reshape(21, 2, 2)
     assert table.owners == (6, 11)
     own = np.concatenate([address[:6, 0, 0], address[:11, 1, 0]])
@@ -45,7 +45,7 @@ def test_owners_read_one_row_that_nobody_else_reads_and_the_others_read_two():
 
 
 def test_a_vector_is_the_own_row_or_the_sum_of_two_shared_ones():
-    table = built(Frequency(rows=30, share=0.4), 2, BOTH)
+    table = built(Frequency(rows=30, share=0.43), 2, BOTH)
     table.rows["weight"][...] = jnp.arange(512.0)[:, None] * jnp.array([[1.0, -1.0]])
     key = keys([[5, 10], [6, 11], [6, 11]], valid=[[True] * 2, [True] * 2, [False] * 2], fields=2)
     shared = np.asarray(table.address(key)["weight"]).reshape(3, 2, 2)[1].sum(axis=-1)
