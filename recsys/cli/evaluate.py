@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from tyro.conf import Positional
 
+from recsys.cli.names import MaybeFiles, RunPath
 from recsys.cli.opening import mesh_of, split_of, store_of
 from recsys.data.store import MANIFEST
 from recsys.metrics import METRICS, Predictions
@@ -26,8 +26,8 @@ else:
 class Evaluate:
     """Measures a trained model on a split of its store, or on raw files with labels."""
 
-    run_directory: Positional[Path]  # that `train` wrote
-    data: Positional[tuple[str, ...]] = ()  # another store, or raw files; by default its own store
+    run_directory: RunPath  # that `train` wrote
+    data: MaybeFiles = ()  # another store, or raw files; by default its own store
     split: str = "test"  # of the store
     metrics: tuple[MetricName, ...] = ()  # by default all that these data can tell
     kept: float = 1.0  # share of non-clicks that training saw; predictions are corrected for it

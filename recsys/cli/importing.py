@@ -5,9 +5,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from tyro.conf import Positional
-
-from recsys.cli.names import schema_path, store_path
+from recsys.cli.names import Files, schema_path, store_path
 from recsys.data.importing import import_files
 from recsys.data.rejects import OnBadRows
 from recsys.data.splits import SPLITS
@@ -28,7 +26,7 @@ WORDS: dict[tuple[str, ...], tuple[str, ...] | None] = {("all",): None, ("none",
 class Import:
     """Makes a store of raw files: examples as a model reads them, in splits."""
 
-    files: Positional[tuple[str, ...]]  # CSV, TSV, JSONL, Parquet (.gz, .zst), or tfds:NAME
+    files: Files  # CSV, TSV, JSONL, Parquet (.gz, .zst), or tfds:NAME
     schema: Path | None = None  # by default the one that `data describe` wrote: FILE.schema.toml
     out: Path | None = None  # of the store; by default FILE.store
     split: SplitName = "random"  # which rows train, choose the epoch and judge

@@ -43,11 +43,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     What is wrong with the input is one sentence; `python -X dev -m recsys` also shows where in the
     code it was found.
     """
-    command = app().cli(prog="recsys", description=ABOUT, args=arguments)
     if not sys.flags.dev_mode:
         logging.getLogger("absl").setLevel(logging.CRITICAL)  # what Orbax logs is raised as well
     try:
-        return command.run()
+        return app().cli(prog="recsys", description=ABOUT, args=arguments).run()
     except KeyboardInterrupt:
         print("Interrupted: the same command begins again or goes on.", file=sys.stderr)
         return INTERRUPTED

@@ -10,41 +10,12 @@ import pytest
 
 from recsys.cli import main
 from recsys.tables import METHODS
+from tests.cli.told import Told
 from tests.events import write_events
 
 pytestmark = pytest.mark.slow
 
 SMALL = ["--epochs", "3", "--batch", "128", "--model-options", "hidden=8", "--no-verify"]
-
-
-class Told:
-    """What commands printed."""
-
-    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
-        self.capsys = capsys
-
-    def ok(self, *arguments: object) -> str:
-        """The standard output of a command that went well."""
-        status = main(list(map(str, arguments)))
-        told = self.capsys.readouterr()
-        assert status == 0, told.err
-        return told.out
-
-    def wrong(self, *arguments: object) -> str:
-        """The one sentence of a command that was refused."""
-        assert main(list(map(str, arguments))) == 2
-        told = self.capsys.readouterr()
-        (line,) = told.err.splitlines()
-        assert line.startswith("recsys: ")
-        assert line.endswith(".")
-        return line
-
-    def misspelt(self, *arguments: object) -> str:
-        """What a command line that cannot be read is told."""
-        with pytest.raises(SystemExit) as ended:
-            main(list(map(str, arguments)))
-        assert ended.value.code == 2
-        return " ".join(self.capsys.readouterr().err.split())
 
 
 @pytest.fixture
