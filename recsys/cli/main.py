@@ -12,6 +12,7 @@ from recsys.cli.describe import Describe
 from recsys.cli.evaluate import Evaluate
 from recsys.cli.importing import Import
 from recsys.cli.inspect import Inspect
+from recsys.cli.methods import Methods
 from recsys.cli.predict import Predict
 from recsys.cli.train import Train
 
@@ -34,6 +35,7 @@ def app() -> SubcommandApp:
     commands.command(name="evaluate")(Evaluate)
     commands.command(name="predict")(Predict)
     commands.command(name="inspect")(Inspect)
+    commands.command(name="methods")(Methods)
     return commands
 
 
