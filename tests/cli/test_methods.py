@@ -1,6 +1,5 @@
 """`recsys methods`: a line for each method of the registry, and floors that hold."""
 
-
 from recsys.cli import main
 from recsys.cli.methods import methods
 from recsys.tables import METHODS
