@@ -1,0 +1,190 @@
+"""Two towers: a vector of the user and one of the item, whose product says how well they fit.
+
+Negatives are the candidates of the batch: what its other users chose (`in_batch`), and the items
+that examples bring along (`candidates`), drawn or the whole catalogue. What a user is known to
+have met, its targets and its history, is no negative to it.
+"""
+
+import dataclasses
+
+import jax.numpy as jnp
+from flax import nnx
+from jaxtyping import Array, Bool, Float, UInt32
+
+from recsys.embedding.layout import Layout
+from recsys.embedding.multiplexer import Embedding, Vectors
+from recsys.features.batch import Batch
+from recsys.features.schema import Feature, Schema
+from recsys.losses import BPR, GBCE, CosineContrastive, Hinge, Scores, Softmax
+from recsys.losses.retrieval import own
+from recsys.models.packing import packed
+from recsys.models.tower import Places, Projections, Tower, TowerLayers
+from recsys.spec import spec
+from recsys.tables.base import Context
+
+
+@spec
+@dataclasses.dataclass(frozen=True)
+class TwoTower:
+    """A retrieval model over any schema and layout."""
+
+    schema: Schema  # one user and one item; features of one key space share their rows
+    layout: Layout
+    user: Tower
+    item: Tower  # its first feature tells items apart
+    dim: int = 64  # of the vectors
+    cosine: bool = True  # of vectors of length 1; False: their dot product
+    temperature: float = 0.1  # training divides scores by it
+    loss: Softmax | CosineContrastive | BPR | GBCE | Hinge = Softmax()
+    targets: int = 1  # items that an example asks for
+    candidates: int = 0  # items that an example brings along as negatives for the whole batch
+    in_batch: bool = True  # what other users chose are negatives
+    is_counted: bool = False  # batches say how often each item was expected among candidates
+
+    def __post_init__(self):
+        if min(self.dim, self.targets) < 1 or self.candidates < 0 or self.temperature <= 0:
+            raise ValueError(
+                "TwoTower wants dim and targets of at least 1, candidates of at least 0 and a "
+                f"temperature above 0, got dim={self.dim}, targets={self.targets}, "
+                f"candidates={self.candidates}, temperature={self.temperature}."
+            )
+        if not self.in_batch and not self.candidates:
+            raise ValueError(
+                "TwoTower wants negatives, got in_batch=False and candidates=0: allow one of them."
+            )
+        names = [feature.name for feature in self.schema.features]
+        named = [*self.user.features, *self.item.features]
+        if sorted(named) != sorted(names):
+            raise ValueError(
+                f"TwoTower wants each of {', '.join(names)} in one tower, got {', '.join(named)}: "
+                "name every feature of the schema once."
+            )
+        if not self.feature(self.item.features[0]).reads_table:
+            raise ValueError(
+                f"TwoTower tells items apart by the first feature of their tower, got the number "
+                f"{self.item.features[0]!r}: name the item's id first."
+            )
+        _ = self.packed
+
+    @property
+    def slots(self) -> int:
+        """Items of an example."""
+        return self.targets + self.candidates
+
+    @property
+    def packed(self) -> Schema:
+        """The schema of the batches that it reads."""
+        return packed(self.schema, self.item.features, self.slots, is_counted=self.is_counted)
+
+    @property
+    def known(self) -> tuple[str, ...]:
+        """Features of the user that hold items: those in the key space of the item's id."""
+        space = self.feature(self.item.features[0]).key_space
+        features = [self.feature(name) for name in self.user.features]
+        return tuple(f.name for f in features if f.reads_table and f.key_space == space)
+
+    def build(self, *, rngs: nnx.Rngs) -> "TwoTowerModel":
+        return TwoTowerModel(self, rngs=rngs)
+
+    def feature(self, name: str) -> Feature:
+        """A feature of the schema by its name."""
+        return next(f for f in self.schema.features if f.name == name)
+
+
+class TwoTowerModel(nnx.Module):
+    """Users and items to vectors, and what a batch says of them."""
+
+    def __init__(self, spec: TwoTower, *, rngs: nnx.Rngs):
+        self.spec = spec
+        self.embed = Embedding(spec.packed, spec.layout, rngs=rngs)
+        self.project = Projections(self.embed, spec.dim, rngs=rngs)
+        features = {feature.name: feature for feature in spec.schema.features}
+        self.user = TowerLayers(spec.user, features, spec.dim, rngs=rngs)
+        self.item = TowerLayers(spec.item, features, spec.dim, rngs=rngs)
+
+    def users(self, vectors: Vectors, batch: Batch) -> Float[Array, "batch dim"]:
+        """The vector of each example's user."""
+        spec = self.spec
+        places = {name: self._places(name, vectors, batch) for name in self.user.categorical}
+        return self._scaled(self.user(places, self._numbers(spec.user, batch)))
+
+    def items(self, vectors: Vectors, batch: Batch) -> Float[Array, "batch slots dim"]:
+        """The vectors of each example's items."""
+        spec, size = self.spec, len(batch.label)
+        places = {name: self._slots(name, vectors, batch) for name in self.item.categorical}
+        found = self._scaled(self.item(places, self._numbers(spec.item, batch)))
+        return found.reshape(size, spec.slots, spec.dim)
+
+    def __call__(self, vectors: Vectors, batch: Batch) -> Float[Array, " batch"]:
+        """The score of each example's first item."""
+        return jnp.sum(self.users(vectors, batch) * self.items(vectors, batch)[:, 0], axis=-1)
+
+    def loss(self, vectors: Vectors, batch: Batch, context: Context) -> Float[Array, ""]:
+        """The loss of a batch."""
+        return self.spec.loss(self.scores(vectors, batch))
+
+    def scores(self, vectors: Vectors, batch: Batch) -> Scores:
+        """Every user of a batch against its targets and against all candidates."""
+        spec = self.spec
+        user, items = self.users(vectors, batch), self.items(vectors, batch)
+        key, valid = self._ids(spec.item.features[0], batch)
+        first = 0 if spec.in_batch else spec.targets  # slots before it are no candidates
+        candidate = items[:, first:].reshape(-1, spec.dim)
+        candidate_key = key[:, first:].reshape(-1)
+        known = [(key[:, : spec.targets], valid[:, : spec.targets])]
+        known += [self._ids(name, batch) for name in spec.known]
+        keys, valids = (jnp.concatenate(part, axis=1) for part in zip(*known, strict=True))
+        met = own(candidate_key, keys, valids)
+        if spec.is_counted:
+            count = jnp.asarray(batch.numbers)[:, -spec.slots :][:, first:].reshape(-1)
+        else:
+            count = jnp.zeros(len(candidate_key), jnp.float32)
+        target = jnp.einsum("bd,btd->bt", user, items[:, : spec.targets])
+        return Scores(
+            target=target / spec.temperature,
+            is_target=valid[:, : spec.targets],
+            candidate=user @ candidate.T / spec.temperature,
+            is_negative=valid[:, first:].reshape(1, -1) & ~met,
+            log_count=count,
+            weight=jnp.asarray(batch.weight),
+        )
+
+    def _scaled(self, vector: Float[Array, "n dim"]) -> Float[Array, "n dim"]:
+        if not self.spec.cosine:
+            return vector
+        square = jnp.sum(vector * vector, axis=-1, keepdims=True)
+        return vector * jnp.where(square > 0, jnp.maximum(square, 1e-24) ** -0.5, 0.0)
+
+    def _places(self, name: str, vectors: Vectors, batch: Batch) -> Places:
+        """A feature of the user, projected; padding is zero."""
+        feature = self.spec.feature(name)
+        valid = jnp.asarray(batch.valid)[:, self.embed.schema.span(name)]
+        return Places(self.project(feature.key_space, vectors.places(name)), valid)
+
+    def _slots(self, name: str, vectors: Vectors, batch: Batch) -> Places:
+        """A feature of the items, slot by slot."""
+        found = self._places(name, vectors, batch)
+        length = self.spec.feature(name).length
+        return Places(
+            found.vectors.reshape(-1, length, found.vectors.shape[-1]),
+            found.valid.reshape(-1, length),
+        )
+
+    def _numbers(self, tower: Tower, batch: Batch) -> Float[Array, "batch numbers"]:
+        names = [feature.name for feature in self.spec.schema.numeric]
+        at = [names.index(name) for name in tower.features if name in names]
+        return (
+            jnp.stack([jnp.asarray(batch.numbers)[:, place] for place in at], axis=1)
+            if at
+            else (jnp.zeros((len(batch.label), 0), jnp.float32))
+        )
+
+    def _ids(
+        self, name: str, batch: Batch
+    ) -> tuple[UInt32[Array, "batch length"], Bool[Array, "batch length"]]:
+        """What tells items apart, in 32 bits: exact for a vocabulary; two hashed values look alike
+        once in 2^32.
+        """
+        span = self.embed.schema.span(name)
+        high, low = (jnp.asarray(word)[:, span] for word in (batch.high, batch.low))
+        return low ^ (high * jnp.uint32(0x9E3779B1)), jnp.asarray(batch.valid)[:, span]
