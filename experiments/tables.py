@@ -1,12 +1,13 @@
-"""Renders the tables of the README from the records in `experiments/results/`.
+"""Renders the tables of the README and of `docs/` from the records in `experiments/results/`.
 
 A table stands between `<!-- results:NAME column column ... -->` and `<!-- /results -->`, and shows
 the file `NAME.json`. A column is a field of a record or a name in its metrics; without columns,
-those that tell its rows apart and all that were measured. Runs that differ only in their seed are
+those that tell its rows apart and all that were measured; `name=value` keeps the records whose
+field reads so. Runs that differ only in their seed, or in the device that nobody asked to see, are
 one row: their mean ± the standard deviation over seeds.
 
-    python -m experiments.tables            # writes README.md
-    python -m experiments.tables --check    # fails if it is stale
+    python -m experiments.tables            # writes README.md and docs/*.md
+    python -m experiments.tables --check    # fails if one is stale
 """
 
 import dataclasses
@@ -20,13 +21,15 @@ import tyro
 
 from experiments.results import IDENTITY, RESULTS, Record, load
 
-README = Path(__file__).parent.parent / "README.md"
+ROOT = Path(__file__).parent.parent
+PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
 BLOCK = re.compile(
     r"(?P<open><!-- results:(?P<name>\S+)(?P<columns>(?: [^\s>]+)*) -->\n)"
     r".*?(?P<close><!-- /results -->)",
     re.DOTALL,
 )
 LABELS = tuple(name for name in IDENTITY if name not in ("seed", "budget_bytes"))
+NAMES_A_ROW = tuple(name for name in LABELS if name != "device")
 MEASURES = (
     "budget_bytes",
     "table_bytes",
@@ -42,10 +45,10 @@ MEASURES = (
 
 @dataclasses.dataclass(frozen=True)
 class Tables:
-    """Renders the tables of a Markdown file from the committed results."""
+    """Renders the tables of Markdown files from the committed results."""
 
-    check: bool = False  # only say whether the file is up to date
-    readme: Path = README  # the file that holds the markers
+    check: bool = False  # only say whether the files are up to date
+    pages: tuple[Path, ...] = PAGES  # the files that may hold markers
     results: Path = RESULTS  # the folder of the records
 
 
@@ -74,10 +77,14 @@ def render(text: str, *, folder: Path = RESULTS) -> str:
 
 def table(records: Sequence[Record], columns: Sequence[str] = ()) -> str:
     """The records as a Markdown table, a row for each group of seeds."""
-    columns = list(columns) or _telling(records)
+    kept = dict(column.split("=", 1) for column in columns if "=" in column)
+    records = [r for r in records if all(_label(name, r) == kept[name] for name in kept)]
+    columns = [column for column in columns if "=" not in column] or _telling(records)
+    names = LABELS if "device" in columns else NAMES_A_ROW
     groups: dict[tuple, list[Record]] = {}
     for record in records:
-        groups.setdefault(tuple(getattr(record, name) for name in LABELS), []).append(record)
+        size = record.budget_bytes if record.budget is None else None
+        groups.setdefault((size, *(getattr(record, name) for name in names)), []).append(record)
     lines = [columns, ["---" if column in LABELS else "---:" for column in columns]]
     lines += [[_cell(column, group) for column in columns] for group in groups.values()]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
@@ -93,16 +100,20 @@ def _telling(records: Sequence[Record]) -> list[str]:
 
 def _cell(column: str, group: Sequence[Record]) -> str:
     if column in LABELS:
-        value = getattr(group[0], column)
-        if column == "peer" and value is None:
-            return "ours"
-        return "" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)
+        return _label(column, group[0])
     values = [_value(column, record) for record in group]
     known = [value for value in values if value is not None]
     if not known:
         return ""
     mean = _spell(column, statistics.fmean(known))
     return f"{mean} ± {_spell(column, statistics.stdev(known))}" if len(known) > 1 else mean
+
+
+def _label(column: str, record: Record) -> str:
+    value = getattr(record, column)
+    if column == "peer" and value is None:
+        return "ours"
+    return "" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def _value(column: str, record: Record) -> float | None:
@@ -120,14 +131,15 @@ def _spell(column: str, value: float) -> str:
 
 
 def main(tables: Tables) -> int:
-    """Writes the file, or says whether it is stale; the exit status."""
-    before = tables.readme.read_text()
-    after = render(before, folder=tables.results)
-    if tables.check and before != after:
-        print(f"{tables.readme} is stale: run `python -m experiments.tables`.", file=sys.stderr)
-        return 1
-    if before != after:
-        tables.readme.write_text(after)
+    """Writes the files, or says which are stale; the exit status."""
+    drawn = {page: render(page.read_text(), folder=tables.results) for page in tables.pages}
+    stale = [page for page in tables.pages if drawn[page] != page.read_text()]
+    if tables.check:
+        for page in stale:
+            print(f"{page} is stale: run `python -m experiments.tables`.", file=sys.stderr)
+        return 1 if stale else 0
+    for page in stale:
+        page.write_text(drawn[page])
     return 0
 
 

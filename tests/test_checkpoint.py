@@ -71,6 +71,7 @@ def a_file(checkpoint: Path) -> Path:
     return max(files, key=lambda path: path.stat().st_size)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("async_limit_bytes", [0, 2**30])
 def test_a_state_moves_from_eight_devices_to_four_to_one(tmp_path, async_limit_bytes):
     state = wanted = tree(make_mesh())
@@ -96,6 +97,7 @@ def test_a_checkpoint_tells_its_spec_and_notes_without_its_arrays(saved):
     assert found.arrays["rows/weight"] == "float32[1024, 8]"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("devices", [1, 8])
 def test_what_a_background_save_writes_is_what_was_there_when_it_was_asked(tmp_path, devices):
     rows = split(make_mesh(jax.devices()[:devices]))
@@ -118,6 +120,7 @@ def test_a_state_above_the_limit_is_complete_when_save_returns(tmp_path, mesh1):
     assert latest(tmp_path) == 1
 
 
+@pytest.mark.slow
 def test_the_latest_and_the_wanted_stay(tmp_path, mesh1):
     with Saver(tmp_path, keep=2) as saver:
         for step in range(1, 7):
@@ -209,6 +212,7 @@ def test_another_shape_is_refused_by_its_name(saved, mesh1):
         restore(saved, like)
 
 
+@pytest.mark.slow
 def test_an_error_of_a_background_save_comes_out(tmp_path, mesh1):
     large = jax.device_put(jnp.zeros((2**19, 64)), split(mesh1))  # takes longer than what follows
     saver = Saver(tmp_path)

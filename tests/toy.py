@@ -23,11 +23,18 @@ from recsys.tables.method import Method
 
 DIM = 8
 TAGS = 3  # places of the bag
+
+
+def seen(values: int) -> tuple[tuple[int, int], ...]:
+    """How often so many values were seen, roughly: a tenth of them most often, a half least."""
+    return ((400, values // 10), (100, values * 4 // 10), (30, values - values // 2))
+
+
 SCHEMA = Schema(
     (
-        Feature("user", values=60),
-        Feature("item", values=90),
-        Feature("tags", kind="bag", length=TAGS, values=40),
+        Feature("user", values=60, counts=seen(60)),
+        Feature("item", values=90, counts=seen(90)),
+        Feature("tags", kind="bag", length=TAGS, values=40, counts=seen(40)),
         Feature("hour", kind="numeric"),
     )
 )
@@ -36,7 +43,10 @@ SCHEMA = Schema(
 def taller(schema: Schema, times: int) -> Schema:
     """The schema with so many times the values."""
     features = tuple(
-        dataclasses.replace(f, values=f.values and f.values * times) for f in schema.features
+        dataclasses.replace(f, values=f.values * times, counts=seen(f.values * times))
+        if f.values
+        else f
+        for f in schema.features
     )
     return dataclasses.replace(schema, features=features)
 

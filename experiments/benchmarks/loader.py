@@ -8,7 +8,8 @@ at which the files are read from front to back; a train step never waits for the
     python -m experiments.benchmarks.loader
 
 All contenders run in one process in turns; ratios are medians over rounds. "Not in memory" is done
-by dropping the files from the page cache before each pass; the window is an eighth of the data.
+by dropping the files from the page cache before each pass; the window is a sixteenth of the data.
+Other programs can only slow us down; `load` tells how many ran beside.
 """
 
 import dataclasses
@@ -16,8 +17,10 @@ import gc
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import closing
+from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +37,7 @@ from experiments.benchmarks.loader_peers import (
     TFDSDataSource,
 )
 from experiments.benchmarks.ours import Ours
-from experiments.benchmarks.timing import interleave, ratio, require_quiet, summarise
+from experiments.benchmarks.timing import interleave, ratio, summarise
 from experiments.quickstart import Quickstart
 from experiments.quickstart import schema as quickstart_schema
 from experiments.results import Record, device, save
@@ -51,6 +54,7 @@ from recsys.training import Learner, Recipe
 
 READ_BYTES = 2**22  # at a time, from front to back
 ENDLESS = 2**40  # steps
+WINDOW = 4  # blocks that are mixed beyond memory
 SCHEMA = Schema(
     (
         *(Feature(f"key{i}") for i in range(KEYS)),
@@ -68,7 +72,7 @@ class LoaderSpeed:
     examples: int = 4_000_000  # of the store
     records: int = 100_000  # of them, those that peers read that take them one by one
     batch: int = 4096  # examples of a batch
-    rounds: int = 10  # measured turns of each contender
+    rounds: int = 5  # measured turns of each contender
     save: bool = True  # write the records to experiments/results
 
 
@@ -106,15 +110,14 @@ def compare(settings: LoaderSpeed, store: Path) -> list[Record]:
     few = np.array(rows[: settings.records])
     ours = Shuffled(train, size=settings.batch)
     peers = [GrainPerRecord(few), TFDSDataSource(few, settings.folder / "tfds"), Pandas(rows)]
-    placed = stream(ours, stop=ENDLESS, put=jax.device_put)
-    sources: dict[str, tuple[Iterator[Any], int]] = {"recsys": (placed, 400)}  # batches of a turn
-    for peer in peers:
-        batches = map(jax.device_put, peer.batches(settings.batch))
-        sources[peer.name] = (batches, 100 if isinstance(peer, Pandas) else 4)
-    runners = {name: _drawing(batches, count) for name, (batches, count) in sources.items()}
-    with closing(placed):
-        turns = interleave(runners, rounds=settings.rounds, turn=1)
-    seconds = {name: [s / sources[name][1] for s in turn] for name, turn in turns.items()}
+    counts = {"recsys": 400} | {peer.name: peer.turn for peer in peers}  # batches of a turn
+    begin: dict[str, Callable[[], Any]] = {
+        peer.name: partial(peer.batches, settings.batch) for peer in peers
+    }
+    begin["recsys"] = partial(stream, ours, stop=ENDLESS, put=jax.device_put)
+    runners = {name: _drawing(begin[name], count) for name, count in counts.items()}
+    turns = interleave(runners, rounds=settings.rounds, turn=1)
+    seconds = {name: [s / counts[name] for s in turn] for name, turn in turns.items()}
     records = []
     for name, own in seconds.items():
         speed = ratio(own, seconds["recsys"])
@@ -127,8 +130,15 @@ def compare(settings: LoaderSpeed, store: Path) -> list[Record]:
     return records
 
 
-def _drawing(batches: Iterator[Any], count: int) -> Callable[[int], Any]:
-    return lambda _: [next(batches) for _ in range(count)][-1]
+def _drawing(begin: Callable[[], Any], count: int) -> Callable[[int], Any]:
+    """A turn begins and ends its reading, so that nobody reads ahead in the turn of another."""
+
+    def draw(_: int) -> Any:
+        with closing(begin()) as batches:
+            for batch in islice(map(jax.device_put, batches), count):
+                jax.block_until_ready(batch)
+
+    return draw
 
 
 def beyond_memory(settings: LoaderSpeed, store: Path) -> list[Record]:
@@ -144,7 +154,7 @@ def beyond_memory(settings: LoaderSpeed, store: Path) -> list[Record]:
     passes: dict[str, Callable[[], int]] = {
         "bytes": lambda: _read_through(store, settings.examples),
         "in_order": lambda: read(lambda train: InOrder(train, size=settings.batch)),
-        "blocks": lambda: read(lambda train: Blocks(train, size=settings.batch)),
+        "blocks": lambda: read(lambda train: Blocks(train, size=settings.batch, window=WINDOW)),
     }
     seconds: dict[str, list[float]] = {name: [] for name in passes}  # of a million examples
     for _ in range(settings.rounds):
@@ -261,13 +271,14 @@ def _record(experiment: str, metrics: Mapping[str, float], **known: Any) -> Reco
     if known.get("peer") == "recsys":
         known["peer"] = None
     command = " ".join(["python -m experiments.benchmarks.loader", *sys.argv[1:]])
-    return Record(experiment, metrics=metrics, device=device(), command=command, **known)
+    beside = {"load": round(os.getloadavg()[0], 1)}
+    return Record(
+        experiment, metrics={**metrics, **beside}, device=device(), command=command, **known
+    )
 
 
 if __name__ == "__main__":
     choice = tyro.cli(LoaderSpeed)
-    if choice.save:
-        require_quiet()
     measured = main(choice)
     if choice.save:
         save("loader", measured)

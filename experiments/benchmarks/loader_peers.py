@@ -6,6 +6,7 @@ batch of ours: the two words of each key, the numbers and the label.
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import grain
 import numpy as np
@@ -22,6 +23,8 @@ WORDS = {"keys": slice(0, 2 * KEYS), "numbers": slice(2 * KEYS, -1), "label": sl
 class GrainPerRecord:
     """Grain over rows in memory: it gathers, unpacks and stacks one record after the other."""
 
+    turn = 4  # batches of a turn
+
     def __init__(self, rows: Words) -> None:
         self.name = f"Grain {grain.__version__}, record by record"
         self._rows = rows
@@ -29,27 +32,35 @@ class GrainPerRecord:
     def batches(self, size: int) -> Iterator[Arrays]:
         """Batches without end; threads only slow down what Python's lock lets one at a time do."""
         options = grain.ReadOptions(num_threads=0, prefetch_buffer_size=0)
-        shuffled = grain.MapDataset.source(self._rows).seed(0).shuffle().repeat()
-        return iter(shuffled.map(unpacked).batch(size).to_iter_dataset(options))
+        shuffled = grain.MapDataset.range(len(self._rows)).seed(0).shuffle().repeat()
+        records = shuffled.map(lambda number: unpacked(self._rows[number]))
+        return iter(records.batch(size).to_iter_dataset(options))
 
 
 class TFDSDataSource:
-    """A data set prepared by TensorFlow Datasets as ArrayRecord, read by Grain."""
+    """A data set that TensorFlow Datasets prepared as ArrayRecord, read a batch at once."""
+
+    turn = 4  # batches of a turn
 
     def __init__(self, rows: Words, folder: Path) -> None:
         self.name = f"TFDS {tfds.__version__} data source"
         builder = Clicks(rows=rows, data_dir=str(folder), file_format="array_record")
         builder.download_and_prepare()
-        self._source = builder.as_data_source(split="train")
+        splits: Any = builder.as_data_source()  # a tree by its type, a dict here
+        self._source = splits["train"]
+        self._order = np.random.default_rng(0).permutation(len(rows)).tolist()
 
     def batches(self, size: int) -> Iterator[Arrays]:
-        """Batches without end, with Grain's own number of threads: ArrayRecord reads in C++."""
-        shuffled = grain.MapDataset.source(self._source).seed(0).shuffle().repeat()
-        return iter(shuffled.batch(size).to_iter_dataset())
+        """The batches of an epoch, whose order is drawn already."""
+        for start in range(0, len(self._order) - size + 1, size):
+            records = self._source.__getitems__(self._order[start : start + size])
+            yield {name: np.stack([record[name] for record in records]) for name in WORDS}
 
 
 class Pandas:
     """A frame in memory with a column for each feature, from which rows are picked by number."""
+
+    turn = 100  # batches of a turn
 
     def __init__(self, rows: Words) -> None:
         self.name = f"pandas {pandas.__version__}"
@@ -61,19 +72,17 @@ class Pandas:
         columns |= {name: numbers[:, i] for i, name in enumerate(self._numbers)}
         columns["label"] = rows[:, -1].view(np.float32)
         self._frame = pandas.DataFrame(columns)
+        self._order = np.random.default_rng(0).permutation(len(rows))
 
     def batches(self, size: int) -> Iterator[Arrays]:
-        """Batches without end."""
-        rng = np.random.default_rng(0)
-        while True:
-            order = rng.permutation(len(self._frame))
-            for start in range(0, len(order) - size + 1, size):
-                part = self._frame.iloc[order[start : start + size]]
-                yield {
-                    "keys": np.ascontiguousarray(part[self._ids]).view(np.uint32),
-                    "numbers": part[self._numbers].to_numpy(),
-                    "label": part["label"].to_numpy(),
-                }
+        """The batches of an epoch, whose order is drawn already."""
+        for start in range(0, len(self._order) - size + 1, size):
+            part = self._frame.iloc[self._order[start : start + size]]
+            yield {
+                "keys": np.ascontiguousarray(part[self._ids]).view(np.uint32),
+                "numbers": part[self._numbers].to_numpy(),
+                "label": part["label"].to_numpy(),
+            }
 
 
 COLUMNS = {"key": KEYS, "number": NUMBERS}

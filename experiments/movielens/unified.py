@@ -36,8 +36,12 @@ from tqdm import tqdm
 
 from experiments.movielens.unified_contenders import (
     FEATURES,
+    MOVIE,
+    SMALL,
+    WIDTH,
     Contender,
     Reading,
+    best,
     encoded,
     plain,
     split_columns,
@@ -60,6 +64,15 @@ PLAIN = {
     158_000: plain(512, 1e-3),
     40_000: plain(512, 1e-3),
 }
+# Width of a row, decay and dropout of the best reading, chosen likewise.
+BEST = {
+    1_600_000: (Contender(row=10, lookups=3, exact=MOVIE), best(decay=0.2, dropout=0.2)),
+    791_000: (Contender(row=8, lookups=3, exact=MOVIE), best(decay=0.2, dropout=0.1)),
+    158_000: (Contender(row=4, lookups=3, exact=MOVIE), best(decay=0.1, dropout=0.05)),
+    40_000: (Contender(row=2, lookups=3, exact=SMALL), best(decay=0.1, dropout=0.0)),
+}
+LOOKUPS = (1, 2, 3, 5)  # which divide the published width of 30 between them
+MOST_SEEDS_OF_LOOKUPS = 3
 SHARE_ONE_CORE = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
 
 
@@ -107,15 +120,26 @@ class Run:
 
 
 def runs(settings: Comparison) -> Iterator[Run]:
-    """All runs, the published comparison first."""
+    """All runs, seed by seed, the published comparison first."""
     parts = {
         "plain": [
             (COLLISIONLESS, PLAIN[None], BUDGETS[0]),
             *((own, PLAIN[size], size) for size in PUBLISHED for own in (MULTIPLEXED, PER_FEATURE)),
+            (MULTIPLEXED, PLAIN[BUDGETS[-1]], BUDGETS[-1]),
+        ],
+        "best": [
+            *((*BEST[size], size) for size in BUDGETS[::-1]),
+            (COLLISIONLESS, best(decay=0.2, dropout=0.2), BUDGETS[0]),
+        ],
+        "lookups": [
+            (Contender(row=WIDTH // own, lookups=own), best(decay=0.1, dropout=0.05), BUDGETS[2])
+            for own in LOOKUPS
         ],
     }
-    for part in parts if settings.only is None else (settings.only,):
-        for seed in range(min(settings.seeds, 3) if part == "lookups" else settings.seeds):
+    for seed in range(settings.seeds):
+        for part in parts if settings.only is None else (settings.only,):
+            if part == "lookups" and seed >= MOST_SEEDS_OF_LOOKUPS:
+                continue
             for contender, reading, budget_bytes in parts[part]:
                 yield Run(contender, reading, budget_bytes, seed)
 

@@ -185,10 +185,9 @@ def _sketched(
     Features with orthogonal directions read their own weights only, so each has a sum of its own;
     in one direction they read those of all.
     """
-    sums = {name: np.bincount(place[name], own, rows) for name, own in weights.items()}
-    if is_shared:
-        sums = dict.fromkeys(sums, np.sum(list(sums.values()), axis=0))
-    return {name: sums[name][place[name]] for name in weights}
+    own = {name: np.bincount(place[name], weight, rows) for name, weight in weights.items()}
+    of_all = np.stack([*own.values()]).sum(axis=0)
+    return {name: (of_all if is_shared else own[name])[place[name]] for name in weights}
 
 
 def _salt(name: str, number: int, seed: int) -> int:

@@ -3,9 +3,7 @@
 import dataclasses
 from pathlib import Path
 
-from tyro.conf import Positional
-
-from recsys.cli.names import schema_path
+from recsys.cli.names import Files, schema_path
 from recsys.data.describe import describe
 
 
@@ -13,7 +11,7 @@ from recsys.data.describe import describe
 class Describe:
     """Says what is in files, and writes the schema that they suggest, for you to edit."""
 
-    files: Positional[tuple[str, ...]]  # CSV, TSV, JSONL, Parquet (.gz, .zst), or tfds:NAME
+    files: Files  # CSV, TSV, JSONL, Parquet (.gz, .zst), or tfds:NAME
     label: str | None = None  # the column to predict, if its name does not say so
     out: Path | None = None  # of the schema; by default FILE.schema.toml
     overwrite: bool = False  # a schema that is there already

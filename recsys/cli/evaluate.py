@@ -5,8 +5,9 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from tyro.conf import Positional
+import numpy as np
 
+from recsys.cli.names import MaybeFiles, RunPath
 from recsys.cli.opening import mesh_of, split_of, store_of
 from recsys.data.store import MANIFEST
 from recsys.metrics import METRICS, Predictions
@@ -25,8 +26,8 @@ else:
 class Evaluate:
     """Measures a trained model on a split of its store, or on raw files with labels."""
 
-    run_directory: Positional[Path]  # that `train` wrote
-    data: Positional[tuple[str, ...]] = ()  # another store, or raw files; by default its own store
+    run_directory: RunPath  # that `train` wrote
+    data: MaybeFiles = ()  # another store, or raw files; by default its own store
     split: str = "test"  # of the store
     metrics: tuple[MetricName, ...] = ()  # by default all that these data can tell
     kept: float = 1.0  # share of non-clicks that training saw; predictions are corrected for it
@@ -70,6 +71,7 @@ class Evaluate:
         found = Predictions()
         for part in predictor.score(self.data, also=also):
             group = schema.keys("user", part.chunk.columns) if schema.user else None
-            weight = part.batch.weight if schema.weight else None
-            found.add(part.logit, part.batch.label, weight=weight, group=group)
+            label = np.asarray(part.batch.label)
+            weight = np.asarray(part.batch.weight) if schema.weight else None
+            found.add(part.logit, label, weight=weight, group=group)
         return found

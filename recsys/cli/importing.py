@@ -5,9 +5,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from tyro.conf import Positional
-
-from recsys.cli.names import schema_path, store_path
+from recsys.cli.names import Files, schema_path, store_path
 from recsys.data.importing import import_files
 from recsys.data.rejects import OnBadRows
 from recsys.data.splits import SPLITS
@@ -21,12 +19,14 @@ if TYPE_CHECKING:
 else:
     SplitName = Literal[tuple(SPLITS)]
 
+WORDS: dict[tuple[str, ...], tuple[str, ...] | None] = {("all",): None, ("none",): ()}
+
 
 @dataclasses.dataclass(frozen=True)
 class Import:
     """Makes a store of raw files: examples as a model reads them, in splits."""
 
-    files: Positional[tuple[str, ...]]  # CSV, TSV, JSONL, Parquet (.gz, .zst), or tfds:NAME
+    files: Files  # CSV, TSV, JSONL, Parquet (.gz, .zst), or tfds:NAME
     schema: Path | None = None  # by default the one that `data describe` wrote: FILE.schema.toml
     out: Path | None = None  # of the store; by default FILE.store
     split: SplitName = "random"  # which rows train, choose the epoch and judge
@@ -40,14 +40,13 @@ class Import:
         """Reads, writes, and says what came of it."""
         schema = read(self.schema or schema_path(self.files))
         out = self.out or store_path(self.files)
-        named = {("all",): None, ("none",): ()}.get(self.vocabulary, self.vocabulary)
         report = import_files(
             self.files,
             schema,
             out,
             split=with_options(SPLITS[self.split], self.split_options),
             on_bad_rows=self.on_bad_rows,
-            vocabulary=named,
+            vocabulary=WORDS.get(self.vocabulary, self.vocabulary),
             min_count=self.min_count,
             max_values=self.max_values,
             progress=sys.stderr.isatty(),

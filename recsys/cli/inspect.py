@@ -1,11 +1,10 @@
 """`recsys inspect`: what is inside a trained model."""
 
 import dataclasses
-from pathlib import Path
 
 import numpy as np
-from tyro.conf import Positional
 
+from recsys.cli.names import MaybeStore, RunPath
 from recsys.cli.opening import mesh_of, split_of, store_of
 from recsys.report import inspect, tables_of
 from recsys.training.run import open_run
@@ -15,8 +14,8 @@ from recsys.training.run import open_run
 class Inspect:
     """Prints a model's bytes, its collisions, and what each feature is worth to it."""
 
-    run_directory: Positional[Path]  # that `train` wrote
-    store: Positional[Path | None] = None  # by default the one it was trained on
+    run_directory: RunPath  # that `train` wrote
+    store: MaybeStore = None  # by default the one it was trained on
     split: str = "valid"  # that gradients and the AUC without a feature are measured on
     examples: int = 200_000  # of the split, at most: evenly spaced ones
     devices: int = 1  # that share the tables and each batch

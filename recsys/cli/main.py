@@ -12,6 +12,7 @@ from recsys.cli.describe import Describe
 from recsys.cli.evaluate import Evaluate
 from recsys.cli.importing import Import
 from recsys.cli.inspect import Inspect
+from recsys.cli.methods import Methods
 from recsys.cli.predict import Predict
 from recsys.cli.train import Train
 
@@ -27,13 +28,14 @@ WRONG, INTERRUPTED, NOBODY_READS = 2, 130, 141  # exit status
 def app() -> SubcommandApp:
     """Every subcommand: one line each."""
     data, commands = SubcommandApp(), SubcommandApp()
-    data.command(Describe, name="describe")
-    data.command(Import, name="import")
+    data.command(name="describe")(Describe)
+    data.command(name="import")(Import)
     commands.command(data, name="data", help="Raw files to examples on disk.")
-    commands.command(Train, name="train")
-    commands.command(Evaluate, name="evaluate")
-    commands.command(Predict, name="predict")
-    commands.command(Inspect, name="inspect")
+    commands.command(name="train")(Train)
+    commands.command(name="evaluate")(Evaluate)
+    commands.command(name="predict")(Predict)
+    commands.command(name="inspect")(Inspect)
+    commands.command(name="methods")(Methods)
     return commands
 
 
@@ -43,11 +45,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     What is wrong with the input is one sentence; `python -X dev -m recsys` also shows where in the
     code it was found.
     """
-    command = app().cli(prog="recsys", description=ABOUT, args=arguments)
     if not sys.flags.dev_mode:
         logging.getLogger("absl").setLevel(logging.CRITICAL)  # what Orbax logs is raised as well
     try:
-        return command.run()
+        return app().cli(prog="recsys", description=ABOUT, args=arguments).run()
     except KeyboardInterrupt:
         print("Interrupted: the same command begins again or goes on.", file=sys.stderr)
         return INTERRUPTED

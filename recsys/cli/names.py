@@ -1,10 +1,18 @@
-"""Names that commands give to what they write, after the raw file."""
+"""What commands are given, as their help names it, and names for what they write."""
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Annotated
+
+from tyro.conf import Positional, arg
 
 from recsys.data.formats.text import CODECS
 
+Files = Positional[Annotated[tuple[str, ...], arg(metavar="FILE [FILE ...]")]]
+MaybeFiles = Positional[Annotated[tuple[str, ...], arg(metavar="[STORE | FILE ...]")]]
+RunPath = Positional[Annotated[Path, arg(metavar="RUN")]]
+StorePath = Positional[Annotated[Path, arg(metavar="STORE")]]
+MaybeStore = Positional[Annotated[Path | None, arg(metavar="[STORE]")]]
 SCHEMA, STORE = ".schema.toml", ".store"
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.csv
-from tyro.conf import Positional
 
+from recsys.cli.names import Files, RunPath
 from recsys.cli.opening import mesh_of
 from recsys.data.rejects import OnBadRows, Rejects
 from recsys.metrics import correction
@@ -26,8 +26,8 @@ class Predict:
     A line of the result names the line (or row) of the file, and the file where there are many.
     """
 
-    run_directory: Positional[Path]  # that `train` wrote
-    files: Positional[tuple[str, ...]]  # in any format that can be imported; no label is needed
+    run_directory: RunPath  # that `train` wrote
+    files: Files  # in any format that can be imported; no label is needed
     out: Path = Path("predictions.csv")  # CSV
     columns: tuple[str, ...] = ()  # of the files, to copy; by default the user and the item
     kept: float = 1.0  # share of non-clicks that training saw; predictions are corrected for it
@@ -84,7 +84,7 @@ class Predict:
             yield Rejects()
             return
         with self._rejected.open("w", encoding="utf-8") as file:
-            rejects = Rejects(file)
+            rejects = Rejects(file.write)
             yield rejects
         if not rejects.count:
             self._rejected.unlink()

@@ -4,9 +4,9 @@ import dataclasses
 import sys
 from pathlib import Path
 
-from tyro.conf import OmitArgPrefixes, Positional
+from tyro.conf import OmitArgPrefixes
 
-from recsys.cli.names import run_path
+from recsys.cli.names import StorePath, run_path
 from recsys.cli.opening import mesh_of, open_store
 from recsys.parallel.memory import keep_freed_memory
 from recsys.report import write_report
@@ -21,7 +21,7 @@ STOPPED = 128 + 15  # exit status: how a shell spells an end by SIGTERM
 class Train:
     """Trains a model on a store; the same command goes on where it was stopped or killed."""
 
-    store: Positional[Path]  # that `data import` wrote
+    store: StorePath  # that `data import` wrote
     out: Path | None = None  # directory of the run; by default runs/NAME of the store
     every: int | None = None  # steps between checkpoints, beside that of each epoch
     log_every: int = 1  # steps between lines of the log

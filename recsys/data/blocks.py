@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Int64
@@ -26,6 +26,15 @@ from recsys.features.batch import Batch
 _APART = 512  # of the numbers of an example, one in so many is looked at: one in a page of memory
 
 Numbers = Int64[np.ndarray, "numbers"]
+
+
+@runtime_checkable
+class Fetches(Protocol):
+    """Examples that know how to be read from the disk before they are taken."""
+
+    def fetch(self, start: int, stop: int) -> None:
+        """Returns when they are in memory."""
+        ...
 
 
 class Blocks:
@@ -69,9 +78,9 @@ class Blocks:
         self.data, self.size, self.seed, self.block, self.window = data, size, seed, block, window
         share = shared(size, process_index, process_count)
         self.share, self.process_index, self.process_count = share
-        bounds = [len(data) * (self.process_index + n) // self.process_count for n in (0, 1)]
-        self._starts = np.arange(*bounds, block)
-        self._stops = np.append(self._starts[1:], bounds[1])
+        start, stop = (len(data) * (self.process_index + n) // self.process_count for n in (0, 1))
+        self._starts = np.arange(start, stop, block)
+        self._stops = np.append(self._starts[1:], stop)
         self._windows = -(-len(self._starts) // window)  # in an epoch
         self._plan = lru_cache(maxsize=4)(self._planned)
         self._ahead = _Ahead(self._read)
@@ -123,13 +132,16 @@ class Blocks:
         return _Plan(blocks, np.cumsum([0, *lengths]))
 
     def _read(self, number: int) -> None:
-        """Has a window, counted over all epochs, brought into memory: looks at all its pages."""
+        """Has a window, counted over all epochs, brought into memory."""
         epoch, place = divmod(number, self._windows)
         blocks = self._plan(epoch).blocks[place]
         for start, stop in zip(self._starts[blocks], self._stops[blocks], strict=True):
-            part = self.data.take(slice(int(start), int(stop)))
-            for array in (part.low, part.numbers):
-                array[:, ::_APART].max(initial=0)
+            if isinstance(self.data, Fetches):
+                self.data.fetch(int(start), int(stop))
+            else:
+                part = self.data.take(slice(int(start), int(stop)))
+                for array in (part.low, part.numbers):
+                    array[:, ::_APART].max(initial=0)
 
 
 class _Plan(NamedTuple):

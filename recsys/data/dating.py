@@ -13,7 +13,7 @@ ENOUGH = 0.99  # of them must be dates
 _DAYS = ("%Y/%m/%d", "%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%d-%m-%Y", "%m-%d-%Y", "%d %b %Y")
 _TIMES = ("", " %H:%M", " %H:%M:%S", " %H:%M:%S.%f")
 WRITTEN = (ISO, *(day + time for day in _DAYS for time in _TIMES), "%b %d, %Y")
-DIGITS = ("%Y%m%d", "%Y%m%d%H%M%S", "%Y%m%d%H", "%y%m%d%H")  # that only a name gives away
+DIGITS = {"%Y%m%d": 8, "%Y%m%d%H%M%S": 14, "%Y%m%d%H": 10, "%y%m%d%H": 8}  # and how many
 _OUR_DAYS = (631152000.0, 2524608000.0)  # 1990 to 2050
 _ANY_DAYS = (-np.inf, np.inf)
 _SHORTEST = 8  # characters of a date
@@ -30,7 +30,10 @@ def formats_of_text(values: Sequence[str]) -> list[str]:
 def formats_of_digits(values: Sequence[str]) -> list[str]:
     """The formats in which values of digits are dates of our days."""
     tried = list(values[:TRIED])
-    return [each for each in (*UNITS, *DIGITS) if tried and _are_dates(tried, each, _OUR_DAYS)]
+    widths = set(map(len, tried))
+    # Python reads 20240131 as one in the morning of the third, too.
+    able = [*UNITS, *(each for each, width in DIGITS.items() if widths == {width})]
+    return [each for each in able if tried and _are_dates(tried, each, _OUR_DAYS)]
 
 
 def _are_dates(values: list[str], date_format: str, days: tuple[float, float]) -> bool:

@@ -125,9 +125,10 @@ class Description:
 
     @property
     def _title(self) -> str:
-        more = f" and {len(self.files) - 1} more" if len(self.files) > 1 else ""
+        first, *others = self.files
+        more = f" and {len(others)} more" if others else ""
         bad = f", and {self.rejected:,} that could not be read" if self.rejected else ""
-        return f"{self.files[0].name}{more}: {self.rows:,} rows{bad}, {len(self.columns)} columns"
+        return f"{first.name}{more}: {self.rows:,} rows{bad}, {len(self.columns)} columns"
 
 
 def describe(

@@ -8,7 +8,7 @@ al., RANDOM 2002: k-minimum values). The *head* keeps the values with the greate
 by at most `short` cells (Misra and Gries, 1982, merged as by Agarwal et al., PODS 2012).
 """
 
-from typing import NamedTuple
+import dataclasses
 
 import numpy as np
 import pyarrow as pa
@@ -21,7 +21,8 @@ HEADED = 2**11
 TEXT_LIMIT = 500  # characters of a value that are kept
 
 
-class Value(NamedTuple):
+@dataclasses.dataclass(frozen=True)
+class Value:
     """A value and how many cells held it."""
 
     text: str

@@ -88,6 +88,7 @@ def import_files(
         log,
         schema,
         split or Random(),
+        files=named,
         vocabulary=vocabulary,
         skips=on_bad_rows == "skip",
         shows=progress,
@@ -95,7 +96,7 @@ def import_files(
     passes.observe()
     learned, vocabularies = passes.learn(min_count=min_count, max_values=max_values)
     with StoreWriter(out, learned, vocabularies, splits=NAMES, shard_bytes=shard_bytes) as writer:
-        return passes.write(learned, vocabularies, writer=writer, files=named)
+        return passes.write(learned, vocabularies, writer=writer)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -116,6 +117,7 @@ class _Passes:
         schema: Schema,
         split: Split,
         *,
+        files: tuple[str, ...],
         vocabulary: Collection[str] | None,
         skips: bool,
         shows: bool,
@@ -126,7 +128,7 @@ class _Passes:
                 f"{type(split).__name__} splits by the {missing[0]}, and the schema names none: "
                 f"set Schema({missing[0]}='COLUMN'), or choose another split."
             )
-        self._log, self._schema, self._split = log, schema, split
+        self._log, self._schema, self._split, self._files = log, schema, split, files
         able = [feature.name for feature in schema.features if feature.has_names]
         self._learned = able if vocabulary is None else list(vocabulary)
         self._skips, self._shows = skips, shows
@@ -151,7 +153,10 @@ class _Passes:
         for done, rows in self._pass("learning", self._checked):
             is_train = self._plan.deal(done.result, rows) == NAMES.index("train")
             learning.add(done.chunk.only(is_train).columns)
-        return learning.finish()
+        try:
+            return learning.finish()
+        except ValueError as error:
+            raise ValueError(f"{self._named}: {error}") from error
 
     def write(
         self,
@@ -159,7 +164,6 @@ class _Passes:
         vocabularies: Mapping[str, Vocabulary],
         *,
         writer: StoreWriter,
-        files: tuple[str, ...],
     ) -> ImportReport:
         """Encodes all rows and gives them to their splits."""
         record, tally = Record.of(schema), Tally(NAMES)
@@ -177,9 +181,9 @@ class _Passes:
             for number, name in enumerate(NAMES):
                 there = np.flatnonzero(numbers == number)
                 writer.add(name, made.examples[there], made.events.only(there))
-        tally.check(schema.label, files=files)
+        tally.check(schema.label, log=self._named)
         report = ImportReport(
-            files=files,
+            files=self._files,
             examples=tally.examples,
             labels=tally.means,
             rejected=rejects.count,
@@ -189,6 +193,12 @@ class _Passes:
         )
         writer.finish(report=dataclasses.asdict(report))
         return report
+
+    @property
+    def _named(self) -> str:
+        """The log as errors call it."""
+        first, *others = self._files
+        return f"{first} and {len(others)} more files" if others else first
 
     def _pass(
         self, name: str, work: Callable[[Columns], Result], rejects: Rejects | None = None

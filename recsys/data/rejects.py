@@ -29,7 +29,7 @@ class Reject:
 class Rejects:
     """Where rejected rows go: the first one is an error, or all are counted and written down."""
 
-    def __init__(self, write: Callable[[str], None] | None = None) -> None:
+    def __init__(self, write: Callable[[str], object] | None = None) -> None:
         """Rejected rows go there as lines of JSON; with nothing to write, the first is an error."""
         self.count = 0
         self._write = write

@@ -20,6 +20,7 @@ class Shards:
     def __init__(self, paths: Sequence[Path], *, rows: Sequence[int], width: int) -> None:
         """Maps files that hold so many rows each."""
         self.width = width
+        self._paths = list(paths)
         self._maps = [
             np.asarray(np.memmap(path, WORD, "r", shape=(count, width)))
             for path, count in zip(paths, rows, strict=True)
@@ -47,6 +48,23 @@ class Shards:
             first = self._stops[number] - len(self._maps[number])
             taken[there] = self._maps[number].take(indices[there] - first, axis=0)
         return taken
+
+    def fetch(self, start: int, stop: int) -> None:
+        """Has rows read into the memory of the operating system, as fast as files are read.
+
+        Looking at mapped rows would do, and waits for the disk at every few pages.
+        """
+        room = memoryview(bytearray(READ_BYTES))
+        row_bytes = self.width * WORD.itemsize
+        for path, rows, end in zip(self._paths, self._maps, self._stops.tolist(), strict=True):
+            first = end - len(rows)
+            place, behind = max(start, first) - first, min(stop, end) - first
+            if place < behind:
+                with path.open("rb", buffering=0) as file:
+                    file.seek(place * row_bytes)
+                    left = (behind - place) * row_bytes
+                    while left and (count := file.readinto(room[:left])):
+                        left -= count
 
     def _from_front(self, indices: Integer[np.ndarray, "taken"]) -> Integer[np.ndarray, "taken"]:
         counted = np.where(indices < 0, indices + len(self), indices)

@@ -48,6 +48,10 @@ class StoredExamples:
         """Some of the examples, in this order: one gather, and views of it."""
         return self.record.unpack(self.rows.take(indices))
 
+    def fetch(self, start: int, stop: int) -> None:
+        """Has examples read from the disk, to be taken soon."""
+        self.rows.fetch(start, stop)
+
     @property
     def labels(self) -> Float32[np.ndarray, "rows"]:
         """The label of every example."""

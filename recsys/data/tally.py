@@ -40,9 +40,8 @@ class Tally:
         """How many rows no split got."""
         return int(self._rows[-1])
 
-    def check(self, label: str | None, *, files: Sequence[str]) -> None:
+    def check(self, label: str | None, *, log: str) -> None:
         """Refuses a log with nothing to train on, or one label in all rows."""
-        log = files[0] if len(files) == 1 else f"{files[0]} and {len(files) - 1} more files"
         rows = int(self._rows.sum())
         if not self._rows[0]:
             raise ValueError(

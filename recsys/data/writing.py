@@ -131,7 +131,7 @@ class StoreWriter:
                 "report": dict(report or {}),
             }
             content["digest"] = manifest_digest(content)
-            text = json.dumps(content, indent=1, sort_keys=True) + "\n"
+            text = json.dumps(content, indent=1) + "\n"
             (self.folder / MANIFEST).write_text(text)
             for part in (*self.folder.rglob("*"), self.folder):
                 _sync(part)

@@ -37,7 +37,12 @@ def plan(method: Method, dim: int, features: tuple[Feature, ...]) -> Plan:
     if dim < 1:
         raise ValueError(f"Vectors need at least one dimension, got dim={dim}: use dim >= 1.")
     fields = tuple(
-        Field(feature.name, values=feature.values, salt=salt(feature.key_space, lookup))
+        Field(
+            feature.name,
+            values=feature.values,
+            salt=salt(feature.key_space, lookup),
+            counts=feature.counts,
+        )
         for feature in features
         for lookup in range(feature.lookups)
     )

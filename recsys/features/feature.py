@@ -29,6 +29,7 @@ class Feature:
     transform: Transform | None = None  # of a number; buckets make it categorical
     separator: str | None = None  # cuts a cell of text into the values of a bag or a sequence
     date_format: str | None = None  # makes a date a number: iso, strptime's, or a unit since 1970
+    counts: tuple[tuple[int, int], ...] | None = None  # times seen, values seen so often; learned
 
     def __post_init__(self) -> None:
         """Refuses what no table could hold."""
@@ -72,6 +73,8 @@ class Feature:
             return f"is {self.kind} and has one place, got length={self.length}: make it a bag."
         if self.values is not None and not 1 <= self.values <= ROWS_LIMIT:
             return f"wants 1 <= values <= {ROWS_LIMIT}, got values={self.values}: hash it instead."
+        if self.counts is not None and sum(n for _, n in self.counts) > (self.values or 0):
+            return f"has counts of more values than values={self.values}: learn both together."
         if self.cross and self.kind != "categorical":
             return f"is a cross and so has one value, got kind {self.kind!r}: make it categorical."
         if self.cross and len(set(self.cross)) < max(2, len(self.cross)):

@@ -98,7 +98,7 @@ class Learning:
             self._check_values(feature, *spaces[feature.key_space])
         vocabularies = {feature.name: spaces[feature.key_space][1] for feature in self._chosen}
         features = tuple(
-            dataclasses.replace(feature, values=vocabularies[feature.name].size)
+            _known(feature, vocabularies[feature.name])
             if feature.name in vocabularies
             else self._transformed(feature)
             for feature in self.schema.features
@@ -142,6 +142,12 @@ def _chosen(schema: Schema, names: Iterable[str] | None) -> list[Feature]:
             f"{', '.join(able)}."
         )
     return [feature for name, feature in able.items() if name in wanted]
+
+
+def _known(feature: Feature, vocabulary: Vocabulary) -> Feature:
+    """The feature with the size of its vocabulary, and how often how many values were seen."""
+    counts = zip(vocabulary.levels.tolist(), vocabulary.sizes.tolist(), strict=True)
+    return dataclasses.replace(feature, values=vocabulary.size, counts=tuple(counts))
 
 
 def _count(counts: Counts, names: Names) -> None:

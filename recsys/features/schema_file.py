@@ -27,6 +27,7 @@ from recsys.features.schema import Schema
 from recsys.features.transforms import TRANSFORMS, Transform
 
 FEATURES = "features"
+LEARNED = "counts"  # of a feature, with its vocabulary: no file says it
 _WORDS = {int: "a whole number", float: "a number", str: "text", tuple: "a list"}
 
 
@@ -97,7 +98,7 @@ def read(path: Path) -> Schema:
     features = []
     for name, table in tables.items():
         place = (FEATURES, name)
-        told = file.fields(Feature, table, place, without=("name",))
+        told = file.fields(Feature, table, place, without=("name", LEARNED))
         features.append(file.made(Feature, {"name": name, **told}, place))
     return file.made(Schema, {FEATURES: tuple(features), **fields}, ())
 
@@ -163,7 +164,9 @@ def _told(spec: Any) -> dict[str, Any]:
     told = {}
     for field in dataclasses.fields(spec):
         value = getattr(spec, field.name)
-        if field.name == "kind" or (value != field.default and field.name != "name"):
+        if field.name in ("name", LEARNED):
+            continue
+        if field.name == "kind" or value != field.default:
             told[field.name] = _written(value)
     transform = getattr(spec, "transform", None)
     if transform is not None and hasattr(transform, "edges"):

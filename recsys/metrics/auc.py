@@ -2,8 +2,6 @@
 
 import dataclasses
 
-from sklearn.metrics import roc_auc_score
-
 from recsys.metrics.predictions import Predictions
 
 
@@ -12,6 +10,8 @@ class AUC:
     """The chance that a random click scores above a random non-click; a tie counts one half."""
 
     def __call__(self, predictions: Predictions) -> float:
+        from sklearn.metrics import roc_auc_score  # late: it loads for longer than all of ours
+
         label, weight = predictions.label, predictions.weight
         counted = label if weight is None else label[weight > 0]
         if len(counted) == 0 or counted.all() or not counted.any():

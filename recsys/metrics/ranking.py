@@ -32,7 +32,7 @@ class HitRate:
     def __call__(
         self, hits: Bool[np.ndarray, "users best"], relevant: Int[np.ndarray, " users"]
     ) -> Float[np.ndarray, " users"]:
-        return hits[:, : self.k].any(axis=1).astype(np.float64)
+        return np.asarray(hits[:, : self.k].any(axis=1), np.float64)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -146,10 +146,30 @@ class RowTraining:
             name: self._start(len(table.rows[name][...]), widths[name]) for name in sorted(names)
         }
 
+    def relocate(
+        self,
+        table: EmbeddingTable,
+        slots: TableSlots,
+        moves: Mapping[str, Moves],
+        exchange: Exchange,
+    ) -> TableSlots:
+        """Moves rows of the table, and returns the slots moved with them; an array that no
+        optimizer trains has none.
+        """
+        stored = table.stored()
+        rows = {name: _taken(stored[name], own.source) for name, own in moves.items()}
+        plus = {n: _taken(stored[n], m.plus) for n, m in moves.items() if m.plus is not None}
+        if plus:
+            rows |= table.added({name: rows[name] for name in plus}, plus)
+        for name, own in moves.items():
+            table.rows[name][...] = exchange.write(stored[name], own.target, rows[name])
+        moved = {n: self.move(own, moves[n], exchange) for n, own in slots.items() if n in moves}
+        return {**slots, **moved}
+
     def move(self, slots: Slots, moves: Moves, exchange: Exchange) -> Slots:
         """The slots of an array whose rows move; a row that is cleared starts afresh."""
         starts = {name: slot.initial for name, slot in self._wanted(1).items()}
-        return {n: move(s, moves, exchange, start=starts.get(n, 0)) for n, s in slots.items()}
+        return {n: move(s, moves, exchange, start=starts.get(n, 0.0)) for n, s in slots.items()}
 
     def _wanted(self, width: int) -> dict[str, SlotSpec]:
         own = self.optimizer.slots(width)
@@ -215,8 +235,11 @@ def move(array: Array, moves: Moves, exchange: Exchange, *, start: float = 0.0) 
 
     A source of OUT brings `start`, what a fresh row holds.
     """
-    rows = array.at[moves.source].get(mode="fill", fill_value=start)
-    return exchange.write(array, moves.target, rows)
+    return exchange.write(array, moves.target, _taken(array, moves.source, start=start))
+
+
+def _taken(array: Array, rows: Int32[Array, " moves"], *, start: float = 0.0) -> Array:
+    return array.at[rows].get(mode="fill", fill_value=start)
 
 
 def keep_finite(reads: dict[str, Reads], is_finite: Bool[Array, ""]) -> dict[str, Reads]:

@@ -18,9 +18,7 @@ from jaxtyping import Array, Bool, Float, Int, Int32, Integer, PRNGKeyArray, UIn
 
 from recsys.pytree import STATIC, pytree
 
-OUT = (
-    2**31 - 1
-)  # the address of padding: beyond every array, so reads fill with zero and writes drop
+OUT = 2**31 - 1  # the address of padding, beyond every array: reads fill with zero, writes drop
 HEIGHT_MULTIPLE = 512  # stored arrays are padded to this many rows, so that any mesh divides them
 MOST_ROWS = 2**31 - HEIGHT_MULTIPLE  # of one array: gathers have 32-bit indices, OUT is beyond it
 
@@ -42,11 +40,9 @@ class Field:
     """One key space that reads a table: a lookup of a feature."""
 
     name: str  # of the feature
-    values: (
-        int | None
-    )  # size of its vocabulary, the unknown value included; None: hashed fingerprints
+    values: int | None  # of its vocabulary, the unknown one included; None: hashed fingerprints
     salt: int  # uint32; independent for every lookup of every key space
-    counts: tuple[int, ...] | None = None  # how often each value was seen, by frequency rank
+    counts: tuple[tuple[int, int], ...] | None = None  # times seen, values seen so often; falling
 
     @property
     def size(self) -> int:
@@ -140,6 +136,7 @@ class Moves(NamedTuple):
 
     source: Int32[Array, " moves"]
     target: Int32[Array, " moves"]
+    plus: Int32[Array, " moves"] | None = None  # rows that are added on the way; OUT: nothing is
 
 
 Noise = Callable[
@@ -191,6 +188,10 @@ class EmbeddingTable(nnx.Module):
     def decode(self, rows: Rows, key: Keys, context: Context) -> Float[Array, "batch places dim"]:
         """Float rows at their places as vectors; differentiable."""
         raise TypeError(f"{type(self).__name__} does not say what its rows mean: define decode.")
+
+    def added(self, rows: Rows, more: Rows) -> Rows:
+        """Stored rows that mean the sums of what both mean."""
+        return {name: rows[name] + more[name] for name in rows}
 
     def penalty(self, rows: Rows, key: Keys, context: Context) -> Float[Array, ""]:
         """What the table adds to the loss."""

@@ -69,6 +69,10 @@ class DPQ(Method):
                 f"parts={self.parts}, commitment={self.commitment}, temperature={self.temperature}."
             )
 
+    @property
+    def trains_within_budget(self) -> bool:
+        return False  # it keeps a float query for each row of codes
+
     def build(self, dim: int, fields: tuple[Field, ...], *, rngs: nnx.Rngs) -> "DPQTable":
         self._check(dim, rows=self._rows(dim, fields))
         assert isinstance(self.of, Full | Hash)
@@ -224,7 +228,7 @@ class DPQTable(EmbeddingTable):
             scores = jnp.where(number < most.reshape(-1, 1, 1), scores, -jnp.inf)
         return jnp.argmax(scores, axis=-1).astype(jnp.uint8).reshape(*rows, parts)
 
-    def freeze(self) -> CodesTable:
+    def freeze(self) -> EmbeddingTable:
         codes = packed(self, first=self.spec.centroids)[: self.heights["query"]]
         return CodesTable(nnx.clone(self.inner), codes=codes, codebook=self.codebook[...])
 

@@ -5,12 +5,13 @@ import math
 from typing import ClassVar
 
 import jax.numpy as jnp
+import numpy as np
 from flax import nnx
-from jaxtyping import Array, Float, Int32
+from jaxtyping import Array, Bool, Float, Int32
 
 from recsys.spec import spec
 from recsys.tables.base import MOST_ROWS, OUT, Context, EmbeddingTable, Field, Keys, Rows
-from recsys.tables.method import Category, Dial, Method
+from recsys.tables.method import Category, Dial, Method, Need
 from recsys.tables.multihash import probed
 from recsys.tables.parts import row_dial, uniform_rows
 
@@ -22,12 +23,14 @@ class Frequency(Method):
 
     Zhang et al., "Model Size Reduction Using Frequency Based Double Hashing for Recommender
     Systems", RecSys 2020. Values are known by their frequency rank, so that who has a row of its
-    own is a comparison and costs no bytes. What was seen fewer than `least` times, and what no
-    vocabulary knows, always shares. Needs vocabularies with counts.
+    own is a comparison and costs no bytes. Features compete for rows by how often their values were
+    seen; of values seen as often, each feature gets its part. What was seen fewer than `least`
+    times, and what no vocabulary knows, always shares. Needs vocabularies with counts.
     """
 
     category: ClassVar[Category] = "hashing"
     paper: ClassVar[str] = "Zhang et al., RecSys 2020"
+    needs: ClassVar[tuple[Need, ...]] = ("vocabulary", "counts")
 
     rows: int = 65_536  # own and shared together
     share: float = 0.2  # of the rows that are shared, in (0, 1]; rows that nobody is to own as well
@@ -66,7 +69,8 @@ class Frequency(Method):
         own = sum({f.salt: n for f, n in zip(fields, owners, strict=True)}.values())
         bounds = (self.initial, self.initial / math.sqrt(self.probes))
         kinds = zip((own, self.rows - own), bounds, strict=True)
-        rows = jnp.concatenate([uniform_rows(count, dim, bound, rngs) for count, bound in kinds])
+        parts = [uniform_rows(count, dim, bound, rngs) for count, bound in kinds if count]
+        rows = jnp.concatenate(parts)
         return FrequencyTable(dim, fields, {"weight": rows}, owners=owners, probes=self.probes)
 
     def table_bytes(self, dim: int, fields: tuple[Field, ...]) -> int:
@@ -102,15 +106,23 @@ class FrequencyTable(EmbeddingTable):
         """The probes of a place side by side; where it has a row of its own, that, and none."""
         shared = self.heights["weight"] - self.owned
         rows = self.owned + probed(key, self.fields, shared, self.probes)
-        is_own = (key.low < key.of_place(self.owners, "uint32"))[:, :, None]
         own = key.low.astype(jnp.int32) + key.of_place(self.starts, "int32")
-        own = jnp.pad(own[:, :, None], ((0, 0), (0, 0), (0, self.probes - 1)), constant_values=OUT)
-        rows = jnp.where(key.valid[:, :, None], jnp.where(is_own, own, rows), OUT)
-        return {"weight": rows.reshape(len(rows), -1)}
+        rows = jnp.where(self._is_own(key), own[:, :, None], rows)
+        return {"weight": jnp.where(self._is_read(key), rows, OUT).reshape(len(rows), -1)}
 
     def decode(self, rows: Rows, key: Keys, context: Context) -> Float[Array, "batch places dim"]:
         read = rows["weight"].reshape(*key.low.shape, self.probes, self.dim)
-        return jnp.sum(read, axis=2)
+        # What is not read is zero, and must have no gradient either: it would count in the norm.
+        return jnp.sum(jnp.where(self._is_read(key)[..., None], read, 0.0), axis=2)
+
+    def _is_own(self, key: Keys) -> Bool[Array, "batch places 1"]:
+        """Whether a value has a row of its own."""
+        return (key.low < key.of_place(self.owners, "uint32"))[:, :, None]
+
+    def _is_read(self, key: Keys) -> Bool[Array, "batch places probes"]:
+        """Which probes read a row: of padding none, and of a value with its own row the first."""
+        is_first = np.arange(self.probes)[None, None] == 0
+        return key.valid[:, :, None] & (is_first | ~self._is_own(key))
 
 
 def _frequent(field: Field, least: int) -> dict[int, int]:

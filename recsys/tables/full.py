@@ -12,7 +12,7 @@ from jaxtyping import Array, Float, Int32
 
 from recsys.spec import spec
 from recsys.tables.base import Context, EmbeddingTable, Field, Keys, Rows, masked
-from recsys.tables.method import Category, Method
+from recsys.tables.method import Category, Method, Need
 from recsys.tables.parts import uniform_rows
 
 
@@ -23,6 +23,7 @@ class Full(Method):
 
     category: ClassVar[Category] = "none"
     paper: ClassVar[str] = "the collisionless table"
+    needs: ClassVar[tuple[Need, ...]] = ("vocabulary",)
 
     initial: float = 0.05  # rows start uniform in [-initial, initial]
 

@@ -13,7 +13,7 @@ from jaxtyping import Array, Float, Int32
 from recsys.spec import spec
 from recsys.tables.base import Context, EmbeddingTable, Field, Keys, Rows, Span, masked
 from recsys.tables.full import ranked
-from recsys.tables.method import Category, Dial, Method
+from recsys.tables.method import Category, Dial, Method, Need
 from recsys.tables.parts import uniform_rows
 
 
@@ -30,6 +30,7 @@ class MDE(Method):
 
     category: ClassVar[Category] = "dimension"
     paper: ClassVar[str] = "Ginart et al., ISIT 2021"
+    needs: ClassVar[tuple[Need, ...]] = ("vocabulary",)
 
     alpha: float = 0.3  # in [0, 1]: 0 is one width for all, 1 is as many numbers for every feature
     base: float | None = None  # at least 1: width at the smallest vocabulary; None is dim

@@ -11,7 +11,7 @@ from recsys.spec import spec
 from recsys.tables.base import MOST_ROWS, Context, EmbeddingTable, Field, Keys, Rows, masked
 from recsys.tables.full import ranked, regions
 from recsys.tables.hash import hashed
-from recsys.tables.method import Category, Dial, Method
+from recsys.tables.method import Category, Dial, Method, Need
 from recsys.tables.parts import row_dial, uniform_rows
 
 
@@ -30,6 +30,7 @@ class MEmCom(Method):
 
     category: ClassVar[Category] = "composition"
     paper: ClassVar[str] = "Pansare et al., MLSys 2022"
+    needs: ClassVar[tuple[Need, ...]] = ("vocabulary",)
 
     rows: int = 65_536  # shared; beside them, each value has its own numbers
     has_bias: bool = False  # a value has a second number, which is added to every entry

@@ -12,6 +12,7 @@ Chosen = TypeVar("Chosen", bound="Method")
 Category = Literal[
     "none", "hashing", "composition", "dynamic", "quantization", "dimension", "pruning"
 ]
+Need = Literal["vocabulary", "counts", "stages"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,6 +29,18 @@ class Method:
 
     category: ClassVar[Category]
     paper: ClassVar[str]
+    needs: ClassVar[tuple[Need, ...]] = ()  # beside keys; what it wraps may need more
+    has_rows: ClassVar[bool] = True  # which a storage can hold; without them all is in Params
+
+    @property
+    def keeps_floats(self) -> bool:
+        """Whether the rows that it saves are floats, which a storage can hold in its own form."""
+        return self.category != "quantization"
+
+    @property
+    def trains_within_budget(self) -> bool:
+        """Whether training keeps what is served and the optimizer's slots, and little beside."""
+        return True
 
     def build(self, dim: int, fields: tuple[Field, ...], *, rngs: nnx.Rngs) -> EmbeddingTable:
         """A new table of vectors of `dim` for the given fields."""

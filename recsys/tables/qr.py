@@ -11,7 +11,7 @@ from jaxtyping import Array, Float, Int32
 from recsys.spec import spec
 from recsys.tables.base import MOST_ROWS, Context, EmbeddingTable, Field, Keys, Rows, masked
 from recsys.tables.full import ranked, regions
-from recsys.tables.method import Category, Dial, Method
+from recsys.tables.method import Category, Dial, Method, Need
 from recsys.tables.parts import uniform_rows
 
 
@@ -26,14 +26,17 @@ class QR(Method):
     themselves as far as their feature goes. Fields of one table are numbered through. Needs
     vocabularies.
 
-    Rows by quotient that start as small as plain rows would make a product far smaller, and its
-    gradients with it. Here they start as random signs: a product then starts with exactly the
-    spread of a plain row, and values that share a remainder start apart. The addends of a sum each
-    start with half the variance.
+    Where they start matters. If rows of both kinds started as plain rows do, a product would start
+    with the spread initial^2 / 3 in place of initial / sqrt(3), and the gradient of either row, the
+    other row, would be as small. Here rows by quotient start as random signs: a product then starts
+    with exactly the spread of a plain row, each row by remainder gets the whole gradient, and
+    values that share a remainder start apart. The addends of a sum each start with half the
+    variance.
     """
 
     category: ClassVar[Category] = "composition"
     paper: ClassVar[str] = "Shi et al., KDD 2020"
+    needs: ClassVar[tuple[Need, ...]] = ("vocabulary",)
 
     rows: int = 65_536  # by remainder, at most one a value; beside them, those by quotient
     by: str = "product"  # or "sum"

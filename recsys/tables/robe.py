@@ -29,6 +29,10 @@ class ROBE(Method):
     by chance cancels in expectation. With a Z longer than the vector, Z // dim neighbouring values
     share a run. Small Z spreads collisions evenly; large Z reads memory in longer pieces.
 
+    Numbers start as those of plain rows do, however short the array. The comparison of Zhang et al.
+    (VLDB 2024) starts every method within 1 / sqrt(size of the largest vocabulary) of zero, which
+    is next to nothing where vocabularies are large.
+
     The array is stored in rows as wide as a run, of which a run reads the two that it lies on.
     """
 

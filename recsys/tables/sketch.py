@@ -5,7 +5,7 @@ a row each, and more slots for candidates. Every batch adds to the scores of the
 value that has no slot takes that of the weakest candidate together with its score (SpaceSaving,
 Metwally et al., ICDT 2005), which is how CAFE's HotSketch meets values without a vocabulary
 (Zhang et al., SIGMOD 2024, section 3.2). A step costs what its batch costs, whatever the size of
-the sketch; only `aged` walks through all of it.
+the sketch; only `aged` and `contested` walk through all of it.
 """
 
 from typing import NamedTuple
@@ -46,7 +46,7 @@ class Names(NamedTuple):
 class Bar(NamedTuple):
     """What a candidate must reach to become hot."""
 
-    threshold: float  # its score
+    threshold: float | Float[Array, ""]  # its score
     margin: float  # by what share it must exceed the hot value whose slot it takes
 
 
@@ -126,7 +126,16 @@ def record(
     return _insert(sketch, names, jnp.where(is_new, weight, 0.0)), promotions
 
 
-def aged(sketch: Sketch, *, decay: float, floor: float) -> Sketch:
+def contested(sketch: Sketch) -> Float[Array, ""]:
+    """The score that a value needs to be among the best of its bucket, as many as it has hot slots;
+    mean over the buckets.
+    """
+    scores = jnp.concatenate([sketch.hot_scores, sketch.scores], axis=1)
+    best, _ = jax.lax.top_k(scores, sketch.hot_tags.shape[1])
+    return jnp.mean(best[:, -1], axis=0)
+
+
+def aged(sketch: Sketch, *, decay: float, floor: float | Float[Array, ""]) -> Sketch:
     """All scores times `decay`; hot values that fall below `floor` become candidates again.
 
     A bucket keeps its best candidates; a hot slot whose holder fell is free.

@@ -30,12 +30,22 @@ class Storage(Method):
     of: Method = Full()  # whose rows are stored
 
     def __post_init__(self):
-        if self.of.category == "quantization":
+        if not self.of.has_rows:
+            name, inner = type(self).__name__, type(self.of).__name__
+            raise ValueError(
+                f"{name} stores the rows of another method, got {inner}, which has none: "
+                f"put a method of rows inside, as {name}(of=Hash())."
+            )
+        if not self.of.keeps_floats:
             name, inner = type(self).__name__, type(self.of).__name__
             raise ValueError(
                 f"{name} stores the float rows of another method, got {inner}, which saves codes: "
                 f"put a method that keeps floats inside, as {name}(of=Hash())."
             )
+
+    @property
+    def trains_within_budget(self) -> bool:
+        return self.of.trains_within_budget
 
     def wrap(self, inner: EmbeddingTable) -> "StoredAs":
         """The inner table with its float rows stored in this form."""
@@ -127,6 +137,11 @@ class StoredAs(EmbeddingTable):
 
     def decode(self, rows: Rows, key: Keys, context: Context) -> Float[Array, "batch places dim"]:
         return self.inner.decode(self.inner_rows(rows, key, context), key, context)
+
+    def added(self, rows: Rows, more: Rows) -> Rows:
+        loaded, others = self.load(rows), self.load(more)
+        own, extra = ({n: floats[n] for n in self.held(rows)} for floats in (loaded, others))
+        return self.store({**loaded, **self.inner.added(own, extra)}, _nearest(loaded))
 
     def penalty(self, rows: Rows, key: Keys, context: Context) -> Float[Array, ""]:
         return self.inner.penalty(self.inner_rows(rows, key, context), key, context)

@@ -11,7 +11,7 @@ from jaxtyping import Array, Float, Int32
 from recsys.spec import spec
 from recsys.tables.base import Context, EmbeddingTable, Field, Keys, Rows
 from recsys.tables.full import ranked, regions
-from recsys.tables.method import Category, Dial, Method
+from recsys.tables.method import Category, Dial, Method, Need
 from recsys.tables.parts import uniform_rows
 
 Three = tuple[int, int, int]
@@ -25,7 +25,8 @@ class TTRec(Method):
     Yin et al., "TT-Rec: Tensor Train Compression for Deep Learning Recommendation Models", MLSys
     2021. i, j, k are the digits of the value in a mixed radix that just covers all values, and
     (a, b, c) those of the entry. The rank says how much the train can tell apart. Fields of one
-    table are numbered through. Needs vocabularies.
+    table are numbered through. A prime dim has no factors to give to three cores: the last then
+    makes all entries, and the floor is higher than for a dim such as 16. Needs vocabularies.
 
     The cores are dense parameters, on every device: they are small, and all of each is read at
     every step. Where there are fewer pairs (i, j) than places in a batch, each pair is multiplied
@@ -36,6 +37,7 @@ class TTRec(Method):
 
     category: ClassVar[Category] = "composition"
     paper: ClassVar[str] = "Yin et al., MLSys 2021"
+    needs: ClassVar[tuple[Need, ...]] = ("vocabulary",)
     has_rows: ClassVar[bool] = False
 
     rank: int = 16  # of the train: width of the sums between cores, at least 1

@@ -15,7 +15,6 @@ from jax.stages import Wrapped
 from jaxtyping import Array, Float
 
 from recsys.features.batch import Batch
-from recsys.optim.touched import move
 from recsys.parallel.exchange import Exchange
 from recsys.parallel.mesh import make_mesh, split
 from recsys.parallel.placement import place, shardings
@@ -169,13 +168,11 @@ class Learner:
     def _maintained(self, state: State, due: tuple[str, ...]) -> State:
         model = self.model(state)
         context = Context(step=state.step, seed=state.seed, train=True)
-        slots = {t: dict(own) for t, own in state.slots.items()}
+        slots = dict(state.slots)
         for t in due:
             table = model.embed.tables[t]
-            for a, moves in table.maintain(context).items():
-                table.rows[a][...] = move(table.rows[a][...], moves, self.exchange)
-                if a in slots[t]:
-                    slots[t][a] = self.recipe.rows.move(slots[t][a], moves, self.exchange)
+            moves = table.maintain(context)
+            slots[t] = self.recipe.rows.relocate(table, slots[t], moves, self.exchange)
         _, rows, params, rest = take_apart(model)
         return dataclasses.replace(state, rows=rows, params=params, rest=rest, slots=slots)
 

@@ -8,6 +8,7 @@ event files beside it.
 import json
 import math
 import os
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -47,10 +48,9 @@ class MetricsLog:
             os.fsync(self._file.fileno())
 
     def close(self) -> None:
-        """Writes what is left."""
-        self.flush(to_disk=True)
-        self._file.close()
-        self._events.close()
+        """Writes what is left; closes the files even where there is no room for it."""
+        with closing(self._file), closing(self._events):
+            self.flush(to_disk=True)
 
 
 def read(path: str | Path) -> list[dict[str, Any]]:

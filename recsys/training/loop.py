@@ -11,8 +11,9 @@ brought to the devices by other threads (`recsys.data.stream`).
 import dataclasses
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,7 @@ class Fitted:
     valid: dict[str, float]  # metrics of that state on validation
     examples_per_s: float  # in training alone: without compiling, evaluating and saving
     is_stopped: bool  # by SIGTERM; the same call goes on from there
+    is_capped: bool = False  # by `most_seconds`
 
 
 def fit(
@@ -52,6 +54,7 @@ def fit(
     steps: int | None = None,
     valid: Examples | None = None,
     patience: int | None = None,
+    most_seconds: float | None = None,
     directory: str | Path | None = None,
     every: int | None = None,
     keep: int = 3,
@@ -63,6 +66,7 @@ def fit(
     Args:
         valid: is evaluated after each epoch; the epoch of the highest AUC is what comes back.
         patience: epochs without a better AUC after which training stops; None never stops early.
+        most_seconds: after which training stops, with the best epoch so far; None is no cap.
         directory: of checkpoints and of the log, `metrics.jsonl`; None writes nothing.
         every: steps between checkpoints, beside that of each epoch.
         keep: how many checkpoints stay; that of the best epoch always does.
@@ -80,8 +84,14 @@ def fit(
         )
     total = steps or (epochs or 0) * loader.steps_per_epoch
     run = _Run(learner, loader, valid, None if directory is None else Path(directory))
+    ends = float("inf") if most_seconds is None else time.monotonic() + most_seconds
+    is_capped = False
     with run.opened(total, keep, async_limit_bytes, log_every), _sigterm() as is_stopped:
         while run.step < total and not is_stopped() and not run.is_stale(patience):
+            if is_capped := run.step > 0 and time.monotonic() > ends:
+                if run.best is None:
+                    run.evaluate()
+                break
             run.train()
             is_epoch = run.step in (total, run.epoch * loader.steps_per_epoch)
             if is_epoch:
@@ -89,7 +99,7 @@ def fit(
             if is_epoch or (every and run.step % every == 0):
                 run.save()
         run.save()
-        return run.fitted(is_stopped=is_stopped())
+        return run.fitted(is_stopped=is_stopped(), is_capped=is_capped)
 
 
 class _Run:
@@ -136,15 +146,11 @@ class _Run:
         self.batches = stream(self.loader, start=self.step, stop=total, put=self.learner.put)
         if self.step:
             self.progress.say(f"goes on from step {self.step:,} in {self.directory}")
-        try:
+        opened = (self.saver, self.log, self.progress, self.batches)
+        with ExitStack() as stack:
+            for each in filter(None, opened):
+                stack.callback(each.close)
             yield
-        finally:
-            self.batches.close()
-            self.progress.close()
-            if self.log:
-                self.log.close()
-            if self.saver:
-                self.saver.close()
 
     def train(self) -> None:
         """One step."""
@@ -178,7 +184,7 @@ class _Run:
         """Whether the best epoch lies too far back."""
         return patience is not None and self.stale >= patience
 
-    def fitted(self, *, is_stopped: bool) -> Fitted:
+    def fitted(self, *, is_stopped: bool, is_capped: bool) -> Fitted:
         """The best state, from wherever it was kept."""
         state, step = self.state, self.step
         if self.best and self.best["step"] != self.step and not is_stopped:
@@ -196,6 +202,7 @@ class _Run:
             valid=self.best["metrics"] if self.best and is_best else {},
             examples_per_s=self.progress.examples_per_s,
             is_stopped=is_stopped,
+            is_capped=is_capped,
         )
 
     def _compare(self, metrics: dict[str, float]) -> None:

@@ -3,7 +3,7 @@
 import dataclasses
 from typing import Any
 
-from recsys.embedding import Layout, PerFeature, Unified
+from recsys.embedding import PerFeature, Unified
 from recsys.features.schema import Schema
 from recsys.models import MODELS
 from recsys.optim import Adam, LazyAdam, RowTraining
@@ -59,7 +59,10 @@ def resolve(
         MODELS[settings.model], settings.model_options, schema=schema, layout=layout
     )
     rows = RowTraining(
-        LazyAdam(settings.rate), weight_decay=settings.decay, average=settings.average
+        LazyAdam(settings.rate),
+        weight_decay=settings.decay,
+        decay_by=settings.decay_by,
+        average=settings.average,
     )
     recipe = Recipe(
         rows=rows,
@@ -128,17 +131,35 @@ def _is_hashed(method: Method) -> bool:
     return isinstance(getattr(method, "of", method), Hash)
 
 
-def _layout(settings: Settings, schema: Schema, method: Method, examples: int) -> Layout:
+def _layout(
+    settings: Settings, schema: Schema, method: Method, examples: int
+) -> Unified | PerFeature:
     """The layout, with tables that keep to the budget."""
     lookups = max((feature.lookups for feature in schema.categorical), default=1)
     dim = settings.dim or max(1, WIDTH // lookups)
     layout = PerFeature(method, dim) if settings.layout == "per-feature" else Unified(method, dim)
     if settings.budget is not None:
-        return layout.within(budget_bytes(settings.budget, schema, dim * lookups), schema)
+        budget = budget_bytes(settings.budget, schema, dim * lookups)
+        _refuse_below_floor(layout, schema, budget, asked=settings.budget, width=dim * lookups)
+        return layout.within(budget, schema)
     if settings.table == "auto" and isinstance(method, Hash):
         values = sum(f.values or examples * f.length for f in schema.categorical)
         return layout.within(min(SMALL_BYTES, 4 * dim * lookups * values), schema)
     return layout
+
+
+def floor_bytes(layout: Unified | PerFeature, schema: Schema) -> int:
+    """Bytes of the smallest tables that a layout's method can make.
+
+    Raises:
+        ValueError: the method lacks what it needs of the schema, as counts.
+    """
+    tables = layout.plans(schema).values()
+    smallest = [table.method.dial(table.dim, table.fields).make(0) for table in tables]
+    return sum(
+        method.table_bytes(table.dim, table.fields)
+        for method, table in zip(smallest, tables, strict=True)
+    )
 
 
 def budget_bytes(budget: str, schema: Schema, width: int) -> int:
@@ -158,6 +179,21 @@ def budget_bytes(budget: str, schema: Schema, width: int) -> int:
             "are hashed: give the budget in bytes, as 4MB."
         )
     return int(wanted.amount * full)
+
+
+def _refuse_below_floor(
+    layout: Unified | PerFeature, schema: Schema, budget: int, *, asked: str, width: int
+) -> None:
+    """Refuses a budget that no setting of the method fits; says which share of the full table one
+    needs, where that is known.
+    """
+    floor, full = floor_bytes(layout, schema), full_bytes(schema, width)
+    if floor > budget:
+        told = f"{100 * floor / full:.3g}% of the full table, " if full else ""
+        raise ValueError(
+            f"{type(layout.method).__name__} needs at least {told}{floor:,} bytes for vectors of "
+            f"{layout.dim} here, got a budget of {asked}: give it more, or choose another method."
+        )
 
 
 def _schedule(name: str, steps: int) -> Schedule:

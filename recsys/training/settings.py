@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 from recsys.models import MODELS
 from recsys.optim.schedules import SCHEDULES
+from recsys.optim.touched import DECAYS
 from recsys.spec import spec
 from recsys.tables import METHODS
 
@@ -19,13 +20,14 @@ UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9}
 UNITS |= {"KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
 
 if TYPE_CHECKING:
-    ModelName = TableName = LayoutName = ScheduleName = OrderName = str
+    ModelName = TableName = LayoutName = ScheduleName = OrderName = DecayName = str
 else:  # the registries' names, so that a command line can list and complete them
     ModelName = Literal[tuple(MODELS)]
     TableName = Literal[("auto", *METHODS)]
     LayoutName = Literal[LAYOUTS]
     ScheduleName = Literal[tuple(SCHEDULES)]
     OrderName = Literal[ORDERS]
+    DecayName = Literal[DECAYS]
 
 
 @spec
@@ -47,6 +49,7 @@ class Settings:
     rate: float = 3e-3  # learning rate of rows
     dense_rate: float = 1e-3  # learning rate of everything else
     decay: float = 0.3  # weight decay of rows
+    decay_by: DecayName = "touch"  # shrinks all rows alike when read, or as in dense training
     dropout: float = 0.1  # share of embedding entries dropped
     average: float = 0.99  # decay of the moving average that is evaluated; 0 is none
     schedule: ScheduleName = "constant"  # of the learning rates, over all epochs
@@ -61,6 +64,7 @@ class Settings:
         known(self.layout, LAYOUTS, what="layout")
         known(self.schedule, SCHEDULES, what="schedule")
         known(self.order, ORDERS, what="order")
+        known(self.decay_by, DECAYS, what="way of decay")
         counts = (self.lookups, self.dim, self.batch, self.epochs, self.patience)
         if any(count is not None and count < 1 for count in counts):
             raise ValueError(

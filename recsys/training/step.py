@@ -22,7 +22,7 @@ from flax import nnx
 from jaxtyping import Array, Bool, Float, Int32, UInt32
 
 from recsys.features.batch import Batch
-from recsys.optim.touched import find_repeats, keep_finite, move
+from recsys.optim.touched import find_repeats, keep_finite
 from recsys.parallel.exchange import Exchange
 from recsys.pytree import pytree
 from recsys.tables.base import Context, Keys, Row, Rows, addresses
@@ -156,10 +156,8 @@ def _observe(
     """Lets the tables take note of the step, and moves the rows they name, slots with them."""
     for t, table in tables.items():
         key = dataclasses.replace(keys[t], valid=keys[t].valid & is_finite)
-        for a, moves in table.observe(key, grads[t], context).items():
-            table.rows[a][...] = move(table.rows[a][...], moves, exchange)
-            if a in slots[t]:  # an array that no optimizer trains has none
-                slots[t][a] = recipe.rows.move(slots[t][a], moves, exchange)
+        moves = table.observe(key, grads[t], context)
+        slots[t] = recipe.rows.relocate(table, slots[t], moves, exchange)
 
 
 def _update_dense(

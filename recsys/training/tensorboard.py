@@ -1,19 +1,27 @@
-"""TensorBoard's event files, through its own writer, which needs no TensorFlow.
+"""TensorBoard's event files, through its own writer of records, which needs no TensorFlow.
 
 What a killed run wrote beyond its last checkpoint is disowned when it goes on: TensorBoard drops
 the points from there on.
 """
 
+import os
+import socket
 import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tensorboard.compat.proto.event_pb2 import Event, SessionLog
-from tensorboard.compat.proto.summary_pb2 import Summary
-from tensorboard.summary.writer.event_file_writer import EventFileWriter
+# protoc's modules make their classes as they are imported, where a type checker cannot see them
+from tensorboard.compat.proto.event_pb2 import (
+    Event,  # pyright: ignore[reportAttributeAccessIssue]
+    SessionLog,  # pyright: ignore[reportAttributeAccessIssue]
+)
+from tensorboard.compat.proto.summary_pb2 import (
+    Summary,  # pyright: ignore[reportAttributeAccessIssue]
+)
+from tensorboard.summary.writer.record_writer import RecordWriter
 
-QUEUE = 1000  # events that may wait for the thread that writes them
+FORMAT = "brain.Event:2"  # what the first event of a file says
 
 
 class Events:
@@ -21,8 +29,8 @@ class Events:
 
     def __init__(self, directory: str | Path, *, step: int = 0):
         """Opens nothing yet; the run stands at `step`."""
-        self._directory, self._step = str(directory), step
-        self._writer: EventFileWriter | None = None
+        self._directory, self._step = Path(directory), step
+        self._writer: RecordWriter | None = None
 
     def write(self, step: int, values: Mapping[str, Any]) -> None:
         """Adds numbers by name, those in a mapping under its name; whatever else is left out."""
@@ -30,27 +38,32 @@ class Events:
             Summary.Value(tag=name, simple_value=value) for name, value in scalars(values).items()
         ]
         if points:
-            self._writer = self._writer or self._open()
-            summary = Summary(value=points)
-            self._writer.add_event(Event(step=step, wall_time=time.time(), summary=summary))
+            if self._writer is None:
+                self._open()
+            self._add(step, summary=Summary(value=points))
 
     def flush(self) -> None:
         """Hands everything to the file."""
-        if self._writer:
+        if self._writer is not None:
             self._writer.flush()
 
     def close(self) -> None:
         """Writes what is left."""
-        if self._writer:
+        if self._writer is not None:
             self._writer.close()
 
-    def _open(self) -> EventFileWriter:
+    def _open(self) -> None:
         """A new file, that first disowns what stands beyond the step in older ones."""
-        writer = EventFileWriter(self._directory, max_queue_size=QUEUE)
+        name = f"events.out.tfevents.{time.time_ns()}.{socket.gethostname()}.{os.getpid()}"
+        self._writer = RecordWriter((self._directory / name).open("wb"))
+        self._add(0, file_version=FORMAT)
         if self._step:
-            again = SessionLog(status=SessionLog.START)
-            writer.add_event(Event(step=self._step + 1, wall_time=time.time(), session_log=again))
-        return writer
+            self._add(self._step + 1, session_log=SessionLog(status=SessionLog.START))
+
+    def _add(self, step: int, **content: Any) -> None:
+        assert self._writer is not None
+        event = Event(step=step, wall_time=time.time(), **content)
+        self._writer.write(event.SerializeToString())
 
 
 def scalars(values: Mapping[str, Any], prefix: str = "") -> dict[str, float]:

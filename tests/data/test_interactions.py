@@ -23,7 +23,7 @@ def test_a_pair_that_comes_twice_counts_once():
 
 def test_lists_are_read_plain_or_gzipped_and_a_user_without_items_has_no_pairs(tmp_path: Path):
     (tmp_path / "train.txt").write_text("0 1 2\n1\n\n2 0\n")
-    (tmp_path / "test.txt.gz").write_bytes(gzip.compress(b"1 3\n"))
+    (tmp_path / "test.txt.gz").write_bytes(gzip.compress(b"1 3\n", mtime=0))
     users, items = read_lists(tmp_path / "train.txt", tmp_path / "test.txt.gz")
     assert list(zip(users.tolist(), items.tolist(), strict=True)) == [
         (0, 1),
@@ -42,7 +42,7 @@ def test_both_sides_of_a_split_share_one_numbering(tmp_path: Path):
 
 @pytest.mark.parametrize("name", INTERACTIONS)
 def test_a_data_set_by_name_is_the_split_of_its_folder(name, tmp_path: Path):
-    (tmp_path / "train.txt.gz").write_bytes(gzip.compress(b"0 1 2\n1 0\n"))
+    (tmp_path / "train.txt.gz").write_bytes(gzip.compress(b"0 1 2\n1 0\n", mtime=0))
     (tmp_path / "test.txt").write_text("0 0\n")
     split = INTERACTIONS[name](tmp_path)
     np.testing.assert_array_equal(split.train.toarray(), [[0, 1, 1], [1, 0, 0]])
@@ -60,7 +60,7 @@ def test_the_validation_file_of_gowalla_belongs_to_train(tmp_path: Path):
     [
         (b"0 1\n1 two\n", "line 2 wants a user and items, all whole numbers, got '1 two'"),
         (b"\n", "hold no line"),
-        (gzip.compress(b"0 1 2\n" * 99)[:-9], "is truncated or edited"),
+        (gzip.compress(b"0 1 2\n" * 99, mtime=0)[:-9], "is truncated or edited"),
     ],
 )
 def test_a_broken_list_is_refused_with_what_to_do(content: bytes, message: str, tmp_path: Path):

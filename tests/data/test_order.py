@@ -69,6 +69,7 @@ def test_each_key_has_an_order_of_its_own():
     assert len({tuple(whole(50, *key)) for key in keys}) == len(keys)
 
 
+@pytest.mark.slow
 def test_all_orders_of_four_come_equally_often():
     times = 4800
     seen = Counter(tuple(whole(4, seed, 0)) for seed in range(times))

@@ -258,6 +258,7 @@ print("TENSORFLOW", "tensorflow" in sys.modules)
 """
 
 
+@pytest.mark.slow
 def test_tfds_is_read_from_array_record_without_tensorflow(tmp_path):
     lines = [f"u{row},{row / 2},{row * 10},{'a|b' if row % 2 else 'c'}" for row in range(8)]
     (tmp_path / "log.csv").write_text("\n".join(lines))

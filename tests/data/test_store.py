@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from recsys.data import Shuffled
+from recsys.data import Blocks, Shuffled
 from recsys.data.examples import Examples
 from recsys.data.record import Events, Record
 from recsys.data.store import MANIFEST, Store, manifest_digest
@@ -104,6 +104,26 @@ def test_any_examples_are_taken_in_any_order(stored):
         assert_same(train.take(span), batch.take(span))
     with pytest.raises(IndexError, match="numbered from 0 to 499, got 500"):
         train.take(np.array([500]))
+
+
+def test_what_is_fetched_is_read_whole_and_changes_nothing(stored):
+    path, batch = stored
+    train = Store.open(path).splits["train"]
+    before = _read_bytes()
+    train.fetch(10, 490)
+    row_bytes = train.record.width * 4
+    assert 480 * row_bytes <= _read_bytes() - before < 500 * row_bytes
+    train.fetch(490, 490)
+    assert_same(train.take(slice(None)), batch)
+    blocks = Blocks(train, size=100, block=50, window=2)
+    seen = np.concatenate([blocks.indices(step) for step in range(5)])
+    read = np.concatenate([blocks.batch(step).low for step in range(5)])
+    np.testing.assert_array_equal(read, batch.low[seen])
+
+
+def _read_bytes() -> int:
+    """How much this process has asked of files so far, as Linux counts."""
+    return int(Path("/proc/self/io").read_text().split()[1])
 
 
 def test_a_gathered_batch_is_views_of_one_array(stored):

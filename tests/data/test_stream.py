@@ -112,4 +112,6 @@ def test_arrays_are_handed_on_in_one_piece():
 def test_steps_have_batches_by_number_too(loader):
     numbered = batches(loader, start=2, stop=9)
     assert len(numbered) == 7
-    assert np.array_equal(numbered[3].label, loader.batch(5).label)
+    fourth = numbered[3]
+    assert fourth is not None
+    assert np.array_equal(fourth.label, loader.batch(5).label)

@@ -33,6 +33,7 @@ def test_per_feature_is_a_table_for_each():
     ]
 
 
+@pytest.mark.slow
 def test_per_feature_keeps_separate_arrays():
     """Writing over one feature's whole table leaves every other feature's vectors as they were."""
     embed = Embedding(SCHEMA, PerFeature(Hash(rows=16), DIM), rngs=nnx.Rngs(0))
@@ -49,6 +50,7 @@ def test_per_feature_keeps_separate_arrays():
         np.testing.assert_array_equal(after[name], before[name])
 
 
+@pytest.mark.slow
 def test_unified_shares_rows_between_features():
     embed = Embedding(SCHEMA, Unified(Hash(rows=1), DIM), rngs=nnx.Rngs(0))
     batch = SCHEMA.encode({"user": [0], "item": [5], "tags": [[1, 2]], "hour": [0]})
@@ -66,6 +68,7 @@ def test_every_lookup_of_every_feature_has_a_salt_of_its_own():
     assert alone["b"].fields == plan.fields[2:]
 
 
+@pytest.mark.slow
 def test_groups_are_laid_out_each_in_its_way():
     layout = Grouped(
         (
@@ -112,6 +115,7 @@ def test_a_layout_fitted_to_another_schema_is_refused():
         fitted.plans(TWICE)
 
 
+@pytest.mark.slow
 def test_the_bytes_of_an_embedding_are_those_of_its_tables_and_vocabularies():
     embed = Embedding(SCHEMA, Unified(Hash(rows=10), DIM), rngs=nnx.Rngs(0))
     assert embed.table_bytes == 4 * DIM * 10

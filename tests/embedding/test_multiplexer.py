@@ -42,6 +42,7 @@ def batch():
     return SCHEMA.encode(COLUMNS)
 
 
+@pytest.mark.slow
 def test_vectors_are_a_mapping_by_feature(embed, batch):
     vectors = embed(batch)
     assert list(vectors) == ["city", "words", "city x day", "seen"]
@@ -52,6 +53,7 @@ def test_vectors_are_a_mapping_by_feature(embed, batch):
         vectors["town"]
 
 
+@pytest.mark.slow
 def test_side_by_side_is_feature_by_feature(embed, batch):
     vectors = embed(batch)
     side = vectors.concatenated()
@@ -59,6 +61,7 @@ def test_side_by_side_is_feature_by_feature(embed, batch):
     np.testing.assert_array_equal(side, np.concatenate(list(vectors.values()), axis=1))
 
 
+@pytest.mark.slow
 def test_bags_and_sequences_are_pooled_over_what_is_there(embed, batch):
     vectors = embed(batch)
     words, seen = vectors.places("words"), vectors.places("seen")
@@ -77,6 +80,7 @@ def test_padding_has_no_vector(embed, batch):
     assert (words.any(axis=2) == [[1, 1, 0], [0, 0, 0], [1, 1, 1], [1, 0, 0]]).all()
 
 
+@pytest.mark.slow
 def test_the_same_value_has_the_same_vector_wherever_it_stands(embed, batch):
     words = embed(batch).places("words")
     np.testing.assert_array_equal(words[0, 0], words[2, 0])
@@ -92,12 +96,14 @@ def test_a_missing_value_has_a_vector_of_its_own(embed, batch):
     assert (city[3] != city[0]).any()
 
 
+@pytest.mark.slow
 def test_lookups_are_independent_rows_side_by_side(embed, batch):
     city = np.asarray(embed(batch)["city"])
     assert city.shape == (4, 8)
     assert (city[:, :4] != city[:, 4:]).any(axis=1).all()
 
 
+@pytest.mark.slow
 def test_a_cross_is_a_value_of_its_own(embed, batch):
     crossed = embed(batch)["city x day"]
     assert (crossed[0] != crossed[2]).any()  # Oslo on monday, Oslo on tuesday
@@ -106,6 +112,7 @@ def test_a_cross_is_a_value_of_its_own(embed, batch):
     np.testing.assert_array_equal(crossed[0], embed(SCHEMA.encode(again))["city x day"][2])
 
 
+@pytest.mark.slow
 def test_vectors_pass_through_jit(embed, batch):
     graph, arrays = nnx.split(embed)
     vectors = jax.jit(lambda arrays, batch: nnx.merge(graph, arrays)(batch))(arrays, batch)
@@ -113,6 +120,7 @@ def test_vectors_pass_through_jit(embed, batch):
         np.testing.assert_allclose(vectors[name], vector, rtol=1e-6, atol=1e-7)
 
 
+@pytest.mark.slow
 def test_a_rank_beyond_the_vocabulary_reads_the_unknown_value_never_a_neighbour():
     schema = Schema((Feature("a", values=3), Feature("b", values=5)))
     embed = Embedding(schema, Unified(Full(), 2), rngs=nnx.Rngs(0))

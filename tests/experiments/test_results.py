@@ -1,5 +1,6 @@
 """Records survive a round trip, sweeps resume, and tables follow from the records."""
 
+import dataclasses
 import json
 
 import pytest
@@ -104,8 +105,23 @@ def test_check_fails_on_a_stale_file_and_leaves_it_alone(tmp_path, capsys):
     readme = tmp_path / "README.md"
     stale = "<!-- results:toy -->\nold\n<!-- /results -->\n"
     readme.write_text(stale)
-    assert main(Tables(check=True, readme=readme, results=tmp_path)) == 1
+    assert main(Tables(check=True, pages=(readme,), results=tmp_path)) == 1
     assert readme.read_text() == stale
     assert "is stale" in capsys.readouterr().err
-    assert main(Tables(readme=readme, results=tmp_path)) == 0
-    assert main(Tables(check=True, readme=readme, results=tmp_path)) == 0
+    assert main(Tables(pages=(readme,), results=tmp_path)) == 0
+    assert main(Tables(check=True, pages=(readme,), results=tmp_path)) == 0
+
+
+def test_a_table_keeps_the_records_that_a_filter_names_and_joins_devices():
+    runs = [
+        dataclasses.replace(RUN, device=device, seed=seed, budget=budget)
+        for device, seed in (("one", 0), ("two", 1))
+        for budget in (0.1, 0.5)
+    ]
+    rows = table(runs, ["budget=0.1", "budget", "auc"]).splitlines()[2:]
+    assert rows == ["| 0.1 | 0.8000 ± 0.0000 |"]
+
+
+def test_without_a_budget_each_size_is_a_row():
+    runs = [dataclasses.replace(RUN, budget_bytes=size) for size in (100, 200)]
+    assert len(table(runs, ["table", "auc"]).splitlines()) == 4

@@ -29,6 +29,7 @@ def test_integers_and_their_text_have_one_fingerprint(values):
     assert np.array_equal(fingerprint(values), fingerprint([str(value) for value in values]))
 
 
+@pytest.mark.slow
 @given(st.lists(st.none() | st.text() | st.binary() | st.integers() | st.booleans(), max_size=20))
 def test_a_mixed_list_is_hashed_value_by_value(values):
     alone = [int(fingerprint([value])[0]) for value in values]

@@ -83,6 +83,7 @@ def test_rows_are_the_high_part_of_an_exact_product(keys, salt, rows):
     assert bucket(*words(keys), salt, rows).tolist() == exact
 
 
+@pytest.mark.slow
 @settings(deadline=None)  # the first example compiles
 @given(keys=KEYS, salt=SALTS, rows=ROWS)
 def test_numpy_and_jax_give_the_same_bits(keys, salt, rows):
@@ -97,6 +98,7 @@ def test_numpy_and_jax_give_the_same_bits(keys, salt, rows):
     assert np.array_equal(join(mixed), join(philox(*host, salt)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("array", [np.asarray, jnp.asarray])
 def test_salt_and_rows_may_differ_by_place(array):
     keys = array(np.arange(12, dtype=np.uint32).reshape(4, 3))

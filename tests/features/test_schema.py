@@ -252,6 +252,7 @@ def test_vocabularies_that_do_not_belong_to_the_schema_are_refused():
         cross.encode({"a": [1], "b": [2]})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("module", ["recsys.features.hashing", "recsys.features.schema"])
 def test_a_server_needs_no_reader_of_files(module):
     absent = dict.fromkeys(["grain", "pyarrow", "pandas", "tomlkit"])

@@ -34,6 +34,7 @@ def splits(draw):
     return np.array(group, np.uint64), np.array(logit), np.array(label), weight
 
 
+@pytest.mark.slow
 @given(split=splits())
 def test_each_group_agrees_with_itself_alone(split):
     group, logit, label, weight = split

@@ -54,6 +54,7 @@ def splits(draw):
     return logit, label, weight, cuts
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", METRICS)
 @given(split=splits())
 def test_the_batches_do_not_change_a_metric(name: str, split):
@@ -62,6 +63,7 @@ def test_the_batches_do_not_change_a_metric(name: str, split):
     assert metric(gathered(logit, label, weight, cuts)) == metric(gathered(logit, label, weight))
 
 
+@pytest.mark.slow
 @given(split=splits())
 def test_auc_agrees_with_counting_pairs(split):
     logit, label, weight, cuts = split

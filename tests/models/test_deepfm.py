@@ -33,6 +33,7 @@ def model() -> Any:
     return drawn(lambda: spec.build(rngs=nnx.Rngs(0)))
 
 
+@pytest.mark.slow
 def test_a_logit_by_hand(model):
     batch = SCHEMA.encode(COLUMNS)
     vectors = model.embed(batch)

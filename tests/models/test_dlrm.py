@@ -14,6 +14,8 @@ from recsys.tables import Full
 from tests.drawn import drawn, linear, relu
 from tests.models.schemas import EVERY, LAYOUTS
 
+pytestmark = pytest.mark.slow
+
 SCHEMA = Schema((Feature("a", values=9), Feature("b", values=9), Feature("x", kind="numeric")))
 COLUMNS = {"a": [1, 2, 3], "b": [4, 4, 5], "x": [0.5, -1.0, 2.0]}
 LAYOUT = PerFeature(Full(), 4)

@@ -15,6 +15,7 @@ SCHEMA = Schema((Feature("a", values=9), Feature("b", values=9), Feature("x", ki
 COLUMNS = {"a": [1, 2, 3], "b": [4, 4, 5], "x": [0.5, -1.0, 2.0]}
 
 
+@pytest.mark.slow
 def test_a_logit_by_hand():
     spec = FinalMLP(
         SCHEMA, Unified(Full(), 4), first=(6,), second=(4,), heads=2, first_context=("b",)

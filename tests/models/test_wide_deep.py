@@ -23,6 +23,7 @@ LAYOUT = Grouped(
 )
 
 
+@pytest.mark.slow
 def test_a_logit_by_hand():
     spec = WideDeep(SCHEMA, LAYOUT, wide_only=("both",), hidden=(6,))
     model, batch = drawn(lambda: spec.build(rngs=nnx.Rngs(0))), SCHEMA.encode(COLUMNS)

@@ -14,6 +14,8 @@ from recsys.optim import LazyAdam, RowTraining, touched
 from recsys.tables import INT8, Hash
 from recsys.training import Learner, Recipe
 
+pytestmark = pytest.mark.slow
+
 SCHEMA = Schema(tuple(Feature(name) for name in "abcd"))
 EXAMPLES = 1024  # times four features: 4,096 places, two blocks of 2,048 where all are distinct
 

@@ -33,6 +33,7 @@ def test_sgd_goes_down_the_gradient():
     assert np.allclose(follow(SGD(0.5), [[2.0, -4.0], [1.0, 0.0]]), [[-1.0, 2.0], [-0.5, 0.0]])
 
 
+@pytest.mark.slow
 def test_the_rate_multiplies_the_learning_rate():
     for optimizer in (SGD(0.5), RowwiseAdagrad(0.5), Adagrad(0.5), LazyAdam(0.5)):
         grads = [[2.0, -4.0], [1.0, 1.0]]
@@ -66,6 +67,7 @@ def test_rowwise_adagrad_may_forget():
     np.testing.assert_allclose(changes, [[-1.0], [-1 / 3], [-1 / 5.5**0.5]], rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_lazy_adam_is_adam_on_a_row_that_is_read_at_every_step():
     grads = np.random.default_rng(0).normal(size=(5, 3)).astype(np.float32)
     adam = optax.adam(0.01)
@@ -83,6 +85,7 @@ def test_the_first_steps_of_lazy_adam_by_hand():
     np.testing.assert_allclose(changes, [[-1.0], [-(10 / 3) / 12**0.5]], rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_lazy_adam_has_the_moments_of_dense_adam_however_many_steps_were_skipped():
     rng = np.random.default_rng(1)
     is_read = rng.random(40) < 0.3

@@ -72,6 +72,7 @@ def test_warm_up_multiplies_the_schedule():
     np.testing.assert_allclose(got, [0.25, 0.5 * 0.9, 0.7, 0.5, 0.0], rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_rows_and_params_follow_the_schedule_alike():
     recipe = Recipe(RowTraining(SGD(0.5)), DenseSGD(0.5), schedule=Drops(at=(1,), factor=0.0))
     learner = Learner(Toy(LAYOUTS["unified"](Full())), recipe)

@@ -41,6 +41,7 @@ def fresh(training: RowTraining):
     return jnp.arange(HEIGHT * WIDTH, dtype=jnp.float32).reshape(HEIGHT, WIDTH), slots, built
 
 
+@pytest.mark.slow
 def test_a_row_is_clipped_by_the_norm_of_its_own_sum(exchange):
     training = RowTraining(SGD(1.0), clip_row=1.0)
     table, slots, _ = fresh(training)
@@ -51,6 +52,7 @@ def test_a_row_is_clipped_by_the_norm_of_its_own_sum(exchange):
     np.testing.assert_allclose(after[2], table[2] - jnp.array([0.3, 0.4]), rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_clipping_a_row_without_gradient_divides_by_no_zero(exchange):
     training = RowTraining(SGD(1.0), clip_row=1.0)
     table, slots, _ = fresh(training)
@@ -78,6 +80,7 @@ def test_weight_decay_by_step_makes_up_for_the_steps_before_the_touch(exchange):
     np.testing.assert_array_equal(np.delete(again, 4, axis=0), np.delete(table, 4, axis=0))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("optimizer", [SGD(0.3), LazyAdam(0.1)], ids=["sgd", "lazy_adam"])
 def test_the_average_is_that_of_dense_training_though_only_touched_rows_are_paid_for(
     optimizer, exchange
@@ -106,6 +109,7 @@ def test_the_average_is_that_of_dense_training_though_only_touched_rows_are_paid
             )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", REPEATS)
 def test_repeats_are_summed_at_the_place_that_speaks_for_their_row(way, exchange):
     address = {"weight": jnp.array([[3, 5], [3, OUT], [5, 3]], jnp.int32)}
@@ -120,6 +124,7 @@ def test_repeats_are_summed_at_the_place_that_speaks_for_their_row(way, exchange
     assert spoken == {3: 1.0 + 3.0 + 6.0, 5: 2.0 + 5.0}
 
 
+@pytest.mark.slow
 def test_repeats_are_found_once_for_arrays_that_share_their_addresses(exchange):
     one, other = jnp.array([[1, 2]], jnp.int32), jnp.array([[1, 2]], jnp.int32)
     reads = find_repeats({"a": one, "b": one, "c": other}, exchange, way="sort")
@@ -138,6 +143,19 @@ def test_a_row_that_is_cleared_starts_with_fresh_slots(exchange):
     slots = {"sum": jnp.array([[3.0], [4.0]])}
     moves = Moves(jnp.array([0, OUT]), jnp.array([1, 0]))
     np.testing.assert_array_equal(training.move(slots, moves, exchange)["sum"], [[0.5], [3.0]])
+
+
+def test_a_moving_row_may_gather_another_and_brings_its_own_slots(exchange):
+    training = RowTraining(Adagrad())
+    table = Full().build(1, (Field("a", 4, 0),), rngs=nnx.Rngs(0))
+    rows = table.rows["weight"]
+    rows[...] = rows[...].at[:4, 0].set(jnp.arange(1.0, 5.0))
+    slots = {"weight": {"sum": jnp.arange(4.0)[:, None]}, "else": {"sum": jnp.zeros((4, 1))}}
+    moves = Moves(jnp.array([2, 1]), jnp.array([0, 3]), plus=jnp.array([3, OUT]))
+    after = training.relocate(table, slots, {"weight": moves}, exchange)
+    np.testing.assert_array_equal(rows[...][:4, 0], [3 + 4, 2, 3, 2])
+    np.testing.assert_array_equal(after["weight"]["sum"][:, 0], [2, 1, 2, 1])
+    assert after["else"] is slots["else"]
 
 
 def test_the_tallest_array_ends_before_the_address_of_padding():

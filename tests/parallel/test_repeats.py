@@ -41,12 +41,14 @@ def test_every_place_is_led_to_the_earliest_place_of_its_id(way, ids):
     np.testing.assert_array_equal(jax.jit(REPEATS[way])(ids), expected_first(ids))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("places", [1, 2, 3, 1000])
 def test_any_number_of_places_will_do(way, places):
     ids = np.random.default_rng(places).integers(0, 5, places).astype(np.int32)
     np.testing.assert_array_equal(REPEATS[way](jnp.asarray(ids)), expected_first(ids))
 
 
+@pytest.mark.slow
 def test_a_batch_of_padding_stands_for_itself(way):
     ids = jnp.full(16, OUT, jnp.int32)
     np.testing.assert_array_equal(REPEATS[way](ids), np.arange(16))
@@ -57,6 +59,7 @@ def test_neighbouring_ids_are_told_apart(way):
     np.testing.assert_array_equal(jax.jit(REPEATS[way])(ids), np.arange(4096))
 
 
+@pytest.mark.slow
 def test_sums_stand_at_the_first_place_and_zeros_elsewhere(way):
     rng = np.random.default_rng(0)
     ids = rng.integers(0, 40, 512).astype(np.int32)
@@ -70,6 +73,7 @@ def test_sums_stand_at_the_first_place_and_zeros_elsewhere(way):
     assert not np.any(np.asarray(got)[first != np.arange(512)])
 
 
+@pytest.mark.slow
 def test_eight_devices_agree_with_numpy(way, mesh8):
     rng = np.random.default_rng(1)
     ids = rng.integers(0, 100, 1024).astype(np.int32)

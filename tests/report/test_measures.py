@@ -64,6 +64,7 @@ def test_bytes_of_a_shared_table_are_shared_out_by_values():
     assert (table.table_bytes, table.features) == (640, ("user", "item"))
 
 
+@pytest.mark.slow
 def test_bytes_by_table_and_by_feature_have_one_sum():
     layout = Grouped((Group(("user",), Unified(INT8(of=Hash(rows=20)), 8)),
                       Group(("item", "age"), Unified(MDE(), 8))))  # fmt: skip
@@ -73,6 +74,7 @@ def test_bytes_by_table_and_by_feature_have_one_sum():
     assert sum(f.table_bytes for f in features) == pytest.approx(embed.table_bytes, abs=2)
 
 
+@pytest.mark.slow
 def test_measured_collisions_are_those_of_the_addresses_and_near_the_expected():
     embed, values = embedding(Unified(Hash(rows=1000), 4), user=600, item=300)
     user, item = collisions(embed, values)
@@ -84,12 +86,14 @@ def test_measured_collisions_are_those_of_the_addresses_and_near_the_expected():
     assert item.between == pytest.approx(item.expected_between, abs=0.08)
 
 
+@pytest.mark.slow
 def test_collisions_by_hand():
     embed, values = embedding(Unified(Hash(rows=1), 4), user=3, item=1)
     user, item = collisions(embed, values)
     assert (user.within, user.between, item.within, item.between) == (1, 1, 0, 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", [Full(), INT8(of=Full()), MDE()])
 def test_values_with_rows_of_their_own_do_not_collide(method):
     embed, values = embedding(Unified(method, 4), user=30, item=20)
@@ -97,6 +101,7 @@ def test_values_with_rows_of_their_own_do_not_collide(method):
         assert (found.within, found.between, found.expected_within) == (0, 0, None)
 
 
+@pytest.mark.slow
 def test_every_lookup_has_its_own_collisions_and_a_key_space_none_with_itself():
     features = (Feature("seen", values=50, space="item", lookups=2), Feature("item", values=50))
     embed = Embedding(Schema(features), Unified(INT8(of=Hash(rows=90)), 4), rngs=nnx.Rngs(0))

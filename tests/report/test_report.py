@@ -45,6 +45,7 @@ def run(tmp_path_factory, store) -> Run:
     return open_run(path)
 
 
+@pytest.mark.slow
 def test_the_report_is_one_file_that_shows_all_and_fetches_nothing(run, store):
     page = write_report(run, store).read_text()
     assert re.findall("<h2>(.*?)</h2>", page) == [
@@ -63,6 +64,7 @@ def test_the_report_is_one_file_that_shows_all_and_fetches_nothing(run, store):
     assert "2 rows were rejected" in page
 
 
+@pytest.mark.slow
 def test_what_comes_from_data_is_escaped(run, store):
     page = write_report(run, store, split="test").read_text()
     assert "&lt;b&gt;i2&lt;/b&gt;" in page
@@ -71,6 +73,7 @@ def test_what_comes_from_data_is_escaped(run, store):
     assert "Metrics of test" in page
 
 
+@pytest.mark.slow
 def test_an_inspection_finds_every_feature(run, store):
     found = inspect(run.predictor, train=store.splits["train"], examples=store.splits["valid"])
     names = [feature.name for feature in SCHEMA.features]
@@ -99,6 +102,7 @@ def test_a_hidden_feature_reads_nothing_and_a_hidden_number_is_the_mean():
     np.testing.assert_array_equal(hidden.numbers, np.broadcast_to(mean, (3, 1)))
 
 
+@pytest.mark.slow
 def test_ablation_is_the_auc_without_the_feature(learner):
     batch, state = clicks(300), learner.start()
     lost = ablation(learner, state, TOY, batch)
@@ -109,6 +113,7 @@ def test_ablation_is_the_auc_without_the_feature(learner):
     assert set(lost) == {"user", "item", "tags", "hour"}
 
 
+@pytest.mark.slow
 def test_the_gradient_norm_is_that_of_one_example(learner):
     state, one = learner.start(), clicks(1, seed=3)
     twice = one.take(np.array([0, 0]))

@@ -19,7 +19,9 @@ def built(method: Method, dim: int, fields: tuple[Field, ...], *, seed: int = 0)
 
 
 @functools.partial(jax.jit, static_argnames="spans")
-def _vectors(table: EmbeddingTable, key: tuple[Array, ...], spans: tuple[Span, ...]) -> Array:
+def _vectors(
+    table: EmbeddingTable, key: tuple[Array, Array, Array], spans: tuple[Span, ...]
+) -> Array:
     return table(Keys(*key, spans))
 
 

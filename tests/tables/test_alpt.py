@@ -20,6 +20,8 @@ from recsys.training.passes import row_noise
 from tests.toy import LAYOUTS, Toy, clicks
 from tests.training.runs import batch_of
 
+pytestmark = pytest.mark.slow
+
 FIELDS = (Field("only", 700, salt=1),)
 ADAGRAD = RowTraining(RowwiseAdagrad(0.1))
 
@@ -54,6 +56,11 @@ def test_rounding_and_its_gradients_by_hand():
     to_rows, to_scale = back(jnp.array([[1.0, 2.0, 3.0, 4.0]]))
     np.testing.assert_array_equal(to_rows, [[1.0, 2.0, 3.0, 4.0]])
     np.testing.assert_allclose(to_scale, [[-126.4 / np.sqrt(2 * 4 * 127)]], rtol=1e-5)
+    # With 4 bits the limit is 7: -0.2 + 0.8 + 3 * 7 - 4 * 7 = -6.4.
+    value, back = jax.vjp(lambda r, s: rounded(r, s, batch=2, limit=7), rows, scale)
+    np.testing.assert_allclose(value, [[0.5, 0.0, 3.5, -3.5]], rtol=1e-6, atol=1e-6)
+    _, to_scale = back(jnp.array([[1.0, 2.0, 3.0, 4.0]]))
+    np.testing.assert_allclose(to_scale, [[-6.4 / np.sqrt(2 * 4 * 7)]], rtol=1e-5)
 
 
 def test_storing_by_hand():
@@ -144,7 +151,6 @@ def test_impossible_options_are_refused(wrong):
         ALPT(**wrong)
 
 
-@pytest.mark.slow
 def test_scales_that_do_not_learn_cost_quality():
     """From scales of 1e-4 a row reaches 0.0127 at most, unless its scale grows with it."""
     data, test = clicks(96 * 64), clicks(2000, seed=1)

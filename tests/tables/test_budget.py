@@ -33,6 +33,7 @@ def bytes_of_settings(plan: Plan) -> list[int]:
     return [dial.make(n).table_bytes(plan.dim, plan.fields) for n in range(dial.settings)]
 
 
+@pytest.mark.slow
 @EACH
 @pytest.mark.parametrize("plan", PLANS)
 def test_a_larger_setting_never_costs_less(method, plan):
@@ -77,6 +78,7 @@ def test_fitting_keeps_the_other_options(method):
     assert once.within(costs[len(costs) // 2]) == once
 
 
+@pytest.mark.slow
 @EACH
 @settings(max_examples=8, deadline=None)
 @given(share=st.floats(0, 1.5))
@@ -106,6 +108,7 @@ def test_a_vocabulary_too_small_for_its_share_leaves_the_rest_to_others():
     assert [plan.method for plan in fitted.plans(SCHEMA).values()] == [Hash(60), Hash(90), Hash(40)]
 
 
+@pytest.mark.slow
 @EACH
 def test_the_last_group_takes_what_the_others_leave(method):
     exact = Group(("tags",), PerFeature(EXAMPLES["full"], DIM))

@@ -12,8 +12,9 @@ from flax import nnx
 
 from recsys.features.hashing import fingerprint, split
 from recsys.tables import CAFE
+from recsys.tables.adaptive import AdaptiveTable
 from recsys.tables.base import OUT, Context, Field, Keys, Span, payload_bytes
-from recsys.tables.cafe import CAFETable
+from recsys.tables.cafe import LEAST, CAFETable
 from recsys.tables.hash import hashed
 from tests.toy import as_numpy
 
@@ -39,7 +40,7 @@ def gradients(key: Keys, norms: list[list[float]]) -> dict[str, jax.Array]:
     return {"weight": jnp.zeros((*key.low.shape, 4)).at[..., 0].set(jnp.asarray(norms))}
 
 
-def shared_rows(table: CAFETable, key: Keys) -> np.ndarray:
+def shared_rows(table: AdaptiveTable, key: Keys) -> np.ndarray:
     return np.asarray(hashed(key, table.fields, table.spec.shared))
 
 
@@ -50,7 +51,7 @@ def _observed(graph, state, key, grads):
     return nnx.state(table), moves
 
 
-def observe(table: CAFETable, key: Keys, norms: list[list[float]]) -> dict[int, int]:
+def observe(table: AdaptiveTable, key: Keys, norms: list[list[float]]) -> dict[int, int]:
     """Shows the table one batch; the rows that move, source by target."""
     graph, state = nnx.split(table)
     state, moves = _observed(graph, state, key, gradients(key, norms))
@@ -59,6 +60,7 @@ def observe(table: CAFETable, key: Keys, norms: list[list[float]]) -> dict[int, 
     return {target: source for target, source in pairs if target != OUT}
 
 
+@pytest.mark.slow
 def test_a_value_met_again_and_again_gets_a_row_of_its_own():
     table, key = built(), keys_of(["popular", "rare"], [7, 8])
     before = table.address(key)["weight"]
@@ -97,15 +99,17 @@ def test_padding_and_skipped_steps_leave_the_sketch_as_it_was():
         np.testing.assert_array_equal(one, other, err_msg=name)
 
 
+@pytest.mark.slow
 def test_a_value_that_is_met_no_more_reads_its_shared_row_again():
     table, key = built(), keys_of(["popular", "rare"], [7, 8])
     shared = shared_rows(table, key)
     for _ in range(3):
         observe(table, key, [[5.0, 0.0], [0.0, 1.0]])
     assert table.address(key)["weight"][0, 0] != shared[0, 0]
-    score = float(table.sketch.hot_scores.max())
-    floor = table.spec.threshold / (1 + table.spec.margin)
-    for _ in range(math.ceil(math.log(floor / score) / math.log(table.spec.decay))):
+    score, fades = float(table.sketch.hot_scores.max()), table.spec.decay
+    # Slots are free, so the threshold falls as far as it can after the first time.
+    floor = table.spec.medium * LEAST
+    for _ in range(math.ceil(math.log(floor / score) / math.log(fades))):
         assert table.address(key)["weight"][0, 0] != shared[0, 0]
         assert table.maintain(Context.still()) == {}
     np.testing.assert_array_equal(table.address(key)["weight"], shared)
@@ -114,6 +118,85 @@ def test_a_value_that_is_met_no_more_reads_its_shared_row_again():
     assert len(observe(table, key, [[5.0, 0.0], [0.0, 1.0]])) == 1
 
 
+def test_the_threshold_becomes_the_score_of_the_last_that_could_be_hot():
+    """Two hot slots a bucket: second best are 9 (hot) and 6 (a candidate), and 0.9 * 15 / 2 = 6.75.
+
+    Where slots are free nobody is to wait: the third bucket holds one value, and 4.5 is the mean.
+    """
+    spec = CAFE(rows=24, share=0.5, ways=2, candidates=2, decay=0.9)
+    table = built(dataclasses.replace(spec, rows=10, share=0.4))
+    assert table.spec.buckets == 2
+    fill(table, hot=[[9, 12], [7, 3]], others=[[8, 0], [6, 1]])
+    table.maintain(Context.still())
+    np.testing.assert_allclose(table.bar.threshold, 6.75, rtol=1e-6)
+    table = built(dataclasses.replace(spec, rows=15, share=0.4))
+    fill(table, hot=[[9, 12], [7, 3], [5, 0]], others=[[8, 0], [6, 1], [0, 0]])
+    table.maintain(Context.still())
+    np.testing.assert_allclose(table.bar.threshold, 4.5, rtol=1e-6)
+    fill(table, hot=[[0, 0]] * 3, others=[[0, 0]] * 3)
+    table.maintain(Context.still())
+    assert float(table.bar.threshold) == LEAST
+
+
+def test_a_threshold_out_of_reach_comes_down_to_the_values_there_are():
+    table, key = built(dataclasses.replace(SMALL, threshold=math.inf)), keys_of(["a", "b"], [7, 8])
+    norms = [[5.0, 0.0], [0.0, 1.0]]
+    assert [observe(table, key, norms) for _ in range(5)] == [{}] * 5
+    table.maintain(Context.still())
+    assert len(observe(table, key, norms)) == 1
+
+
+def fill(table: CAFETable, *, hot: list[list[float]], others: list[list[float]]) -> None:
+    """Gives the slots of the sketch these scores; a score of 0 is a free slot."""
+    for name, scores in (("hot_", hot), ("", others)):
+        held = np.asarray(scores, np.float32)
+        tags = np.where(held > 0, 1 + np.arange(held.size).reshape(held.shape), 0)
+        table.arrays[f"{name}tags"][...] = jnp.asarray(tags, jnp.uint32)
+        table.arrays[f"{name}scores"][...] = jnp.asarray(held)
+
+
+MULTILEVEL = dataclasses.replace(SMALL, middle=0.5, medium=0.5)
+
+
+def test_hot_values_read_their_own_row_medium_ones_the_sum_of_two_and_cold_ones_one():
+    """Of 24 rows 12 are hot; six of the others are second ones. From 1.5 a value is medium.
+
+    The scores are the shares of six reads' gradients: twice 3 of 6, 1.2 of 6, and 0.6 of 6.
+    """
+    table = built(MULTILEVEL)
+    assert (table.spec.shared, table.spec.hot, table.spec.second) == (6, 12, 6)
+    key = keys_of(["hot", "medium", "cold"], [1, 2, 3])
+    norms = [[6.0, 0.0], [2.4, 0.0], [0.6, 0.0]]
+    for _ in range(2):
+        observe(table, key, norms)
+    first, second = np.split(np.asarray(table.address(key)["weight"])[:, [0, 2]], 2, axis=1)
+    assert first[0] in range(6, 18)
+    assert first[1:].max() < 6
+    assert second[0] == second[2] == OUT
+    assert second[1] in range(18, 24)
+    rows = np.random.default_rng(0).normal(size=(512, 4)).astype(np.float32)
+    table.rows["weight"][...] = jnp.asarray(rows)
+    wanted = [rows[first[0, 0]], rows[first[1, 0]] + rows[second[1, 0]], rows[first[2, 0]]]
+    for form in (table, table.freeze()):
+        np.testing.assert_array_equal(form(key)[:, 0], wanted)
+    spec = table.spec
+    served = 4 * 4 * 24 + 4 * 12 + 4 * spec.buckets * spec.candidates
+    assert payload_bytes(table.freeze()) == spec.table_bytes(4, FIELDS) == served
+
+
+def test_a_medium_value_that_becomes_hot_starts_from_the_sum_that_it_read():
+    key, norms = keys_of(["popular", "rare"], [7, 8]), [[6.0, 0.0], [0.0, 0.1]]
+    table = built(dataclasses.replace(MULTILEVEL, medium=0.1))
+    observe(table, key, norms)
+    graph, state = nnx.split(table)
+    first, second = np.asarray(table.address(key)["weight"])[0, [0, 2]]
+    assert second != OUT
+    _, moves = _observed(graph, state, key, gradients(key, norms))
+    at = np.flatnonzero(np.asarray(moves.target) != OUT)
+    assert (moves.source[at], moves.plus[at]) == (first, second)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("dim", [1, 4, 16])
 def test_bytes_are_hot_and_shared_rows_and_a_tag_for_each_hot_one(dim):
     spec = CAFE(rows=100, share=0.7, ways=8)
@@ -122,6 +205,7 @@ def test_bytes_are_hot_and_shared_rows_and_a_tag_for_each_hot_one(dim):
     assert payload_bytes(frozen) == spec.table_bytes(dim, FIELDS) == 4 * dim * 100 + 4 * 64
 
 
+@pytest.mark.slow
 def test_the_served_form_looks_up_the_same_without_the_sketch():
     table = built()
     rng = np.random.default_rng(0)
@@ -141,8 +225,11 @@ def test_the_served_form_looks_up_the_same_without_the_sketch():
     ("options", "message"),
     [
         ({"rows": 8}, "ways=8 hot ones.*got rows=8"),
-        ({"rows": OUT}, "fewer than 2,147,483,647 rows"),
+        ({"rows": OUT}, "at most 2,147,483,136 rows"),
         ({"candidates": 0}, "candidates=0"),
+        ({"every": 0}, "every 1 or more steps, got every=0"),
+        ({"middle": 1.0}, "middle=1.0"),
+        ({"medium": 0.0}, "medium=0.0"),
         ({"share": 1.0}, "share=1.0"),
         ({"decay": 1.1}, "decay=1.1"),
         ({"threshold": 0.0}, "threshold=0.0"),

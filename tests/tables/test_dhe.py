@@ -52,6 +52,7 @@ def test_codes_are_pinned_since_every_saved_network_depends_on_them():
     np.testing.assert_allclose(codes_of(5, 1)[0, 0, :3], GOLDEN, atol=1e-7)
 
 
+@pytest.mark.slow
 def test_a_vector_is_what_the_network_makes_of_the_code():
     table = built(SMALL, 3, FIELDS)
     signal = np.array(jax.jit(codes, static_argnums=(1, 2))(everyone(9, 2), FIELDS, 6), np.float64)
@@ -73,6 +74,7 @@ def test_mish_of_a_standard_normal_has_the_moments_that_are_taken_out():
     np.testing.assert_allclose(spread, MISH_SPREAD, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_vectors_start_with_the_spread_of_plain_rows_and_as_far_apart():
     vectors = look_up(built(DHE(hashes=256, width=256), 16, FIELDS), everyone(500, 2))
     vectors = vectors.reshape(1000, 16)
@@ -80,6 +82,7 @@ def test_vectors_start_with_the_spread_of_plain_rows_and_as_far_apart():
     np.testing.assert_allclose(vectors.std(axis=0).mean(), vectors.std(), rtol=0.1)
 
 
+@pytest.mark.slow
 def test_bytes_are_those_of_the_network_alone():
     assert SMALL.table_bytes(3, FIELDS) == 4 * ((6 + 1) * 4 + (4 + 1) * 4 + (4 + 1) * 3)
     assert payload_bytes(built(SMALL, 3, FIELDS).freeze()) == SMALL.table_bytes(3, FIELDS)

@@ -17,6 +17,8 @@ from recsys.tables import DPQ, INT8, Hash
 from recsys.tables.base import Context, Field, Keys, Span, payload_bytes
 from recsys.tables.dpq import DPQTable
 
+pytestmark = pytest.mark.slow
+
 FIELDS = (Field("item", 4, salt=1),)
 EXAMPLE = DPQ(parts=4, centroids=16)
 CODEBOOK = [[[0.0, 0.0], [1, 0], [0, 1], [1, 1]], [[0, 0], [2, 0], [0, 2], [2, 2]]]

@@ -2,6 +2,7 @@
 
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from flax import nnx
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -13,6 +14,7 @@ from recsys.tables.integer import from_bits, to_bits
 TABLE = INT16().build(4, (Field("only", 30, salt=1),), rngs=nnx.Rngs(0))
 
 
+@pytest.mark.slow
 def test_a_row_by_hand():
     """The largest of [32767, -16384, 12.8, 0] / 2^15 fits 32,767 codes of 2^-15: the scale."""
     row = jnp.array([[32_767.0, -16_384.0, 12.8, 0.0]]) / 2**15

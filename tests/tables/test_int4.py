@@ -10,12 +10,15 @@ from flax import nnx
 from recsys.tables import ALPT, INT4, MDE, Full, Hash
 from recsys.tables.base import Field, payload_bytes
 from recsys.tables.integer import apart, from_bits, paired
+from recsys.tables.method import Method
 from tests.toy import as_numpy
+
+pytestmark = pytest.mark.slow
 
 FIELDS = (Field("small", 5, salt=1), Field("large", 700, salt=2))
 
 
-def stored_row(row: list[float], noise: float, method=INT4()) -> dict:  # noqa: B008
+def stored_row(row: list[float], noise: float, method: Method = INT4()) -> dict:  # noqa: B008
     table = method.build(len(row), FIELDS, rngs=nnx.Rngs(0))
     rows = {"weight": jnp.array([row]), "weight.scale": jnp.zeros((1, 1))}
     stored = table.store(rows, lambda _: jnp.full((1, len(row)), noise))

@@ -62,6 +62,7 @@ def test_a_feature_whose_matrix_costs_more_than_narrow_rows_save_stays_wide():
     assert MDE(alpha=0.0, base=1.0).widths(16, fields) == (1, 1, 1, 1)  # 7 + 16 numbers
 
 
+@pytest.mark.slow
 def test_vectors_are_narrow_rows_times_the_matrix_of_their_own_feature():
     """Widths 2, 4 and 2 of 4; row r of the first array is (r, 1), of the second (r, 0, 0, r)."""
     fields = (Field("a", 20, salt=1), Field("b", 4, salt=2), Field("c", 30, salt=3))
@@ -85,6 +86,7 @@ def test_vectors_are_narrow_rows_times_the_matrix_of_their_own_feature():
         assert list(table.address(key.part(span))) == [["width2", "width4", "width2"][place]]
 
 
+@pytest.mark.slow
 def test_padding_reads_nothing_and_ranks_beyond_the_vocabulary_are_unknown():
     table = table_of(MDE(alpha=0.5))
     key = keys([[5, 400, 9]], *(Span(n, n, n + 1) for n in range(3)), valid=[[True, True, False]])
@@ -97,6 +99,7 @@ def test_padding_reads_nothing_and_ranks_beyond_the_vocabulary_are_unknown():
     np.testing.assert_array_equal(table(key)[0, 2], np.zeros(16))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("base", [1.0, 2.0, 4.0, 8.0, None])
 def test_vectors_start_on_the_scale_of_full_at_every_width(base):
     rows = np.asarray(Full().build(16, THREE[2:], rngs=nnx.Rngs(0)).stored()["weight"])[:6400]
@@ -136,6 +139,7 @@ def test_a_single_feature_is_compressed_by_its_base_width():
     assert {spec.initial for spec in specs} == {0.1}
 
 
+@pytest.mark.slow
 def test_the_frozen_table_has_the_bytes_that_were_reported_and_the_same_vectors():
     table = table_of(MDE(alpha=0.5))
     frozen = table.freeze()

@@ -8,6 +8,8 @@ from recsys.tables import INT8, MEmCom
 from recsys.tables.base import Field, payload_bytes
 from tests.tables.lookup import built, everyone, keys, look_up
 
+pytestmark = pytest.mark.slow
+
 FIELDS = (Field("item", 5, salt=1),)
 LARGE = (Field("item", 4000, salt=1),)
 

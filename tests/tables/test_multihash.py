@@ -19,6 +19,7 @@ def rows_of(rows: int, probes: int = 2) -> np.ndarray:
     return np.array(jax.jit(probed, static_argnums=(1, 2, 3))(VALUES, FIELDS, rows, probes))
 
 
+@pytest.mark.slow
 def test_over_the_identity_a_vector_is_the_bloom_code_of_its_value():
     """Row r is the r-th unit vector: what is left is which rows were read, and how often."""
     table = built(MultiHash(rows=8, probes=3), 8, FIELDS)
@@ -29,6 +30,7 @@ def test_over_the_identity_a_vector_is_the_bloom_code_of_its_value():
         np.testing.assert_array_equal(vectors[value, 0], np.bincount(rows[value, 0], None, 8))
 
 
+@pytest.mark.slow
 def test_one_probe_is_hash():
     one, plain = (built(m, 8, FIELDS) for m in (MultiHash(rows=60, probes=1), Hash(rows=60)))
     np.testing.assert_array_equal(look_up(one, VALUES), look_up(plain, VALUES))
@@ -51,11 +53,13 @@ def test_probes_are_independent_of_each_other_and_between_fields():
             assert 50 < chance < 170
 
 
+@pytest.mark.slow
 def test_vectors_start_with_the_spread_of_a_plain_row():
     vectors = look_up(built(MultiHash(rows=3000, probes=4), 8, FIELDS), VALUES)
     np.testing.assert_allclose(vectors.std(), 0.05 / np.sqrt(3), rtol=0.02)
 
 
+@pytest.mark.slow
 def test_its_rows_may_be_stored_as_integers():
     method = INT8(of=MultiHash(rows=60))
     table, floats = built(method, 8, FIELDS), built(method.of, 8, FIELDS)

@@ -17,18 +17,19 @@ def number_of(field: Field, value: int, entry: int, *, z: int, dim: int, size: i
     """Which number of the array an entry reads: a run's place, and how far into the run it is."""
     sharing = max(1, z // dim)
     run, into = (entry // z, entry % z) if z < dim else (0, entry + value % sharing * dim)
-    words = (np.array([word], np.uint32) for word in (0, value // sharing))
-    start = bucket(*words, salt("run", run, field.salt), size)
+    high, low = (np.array([word], np.uint32) for word in (0, value // sharing))
+    start = bucket(high, low, salt("run", run, field.salt), size)
     return (int(start[0]) + into) % size
 
 
 def sign_of(field: Field, value: int, entry: int) -> int:
     """The sign of an entry: a bit of the hash of value and entry."""
-    words = (np.array([word], np.uint32) for word in (0, value))
-    words = philox(*words, salt("sign", entry // 64, field.salt))
+    high, low = (np.array([word], np.uint32) for word in (0, value))
+    words = philox(high, low, salt("sign", entry // 64, field.salt))
     return -1 if (int(words[entry // 32 % 2][0]) >> entry % 32) & 1 else 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("rows", "z", "dim"),
     [(40, 1, 5), (20, 3, 8), (11, 4, 8), (5, 8, 8), (9, 20, 8), (30, 16, 70)],
@@ -71,11 +72,13 @@ def test_runs_start_anywhere_and_not_only_where_rows_do():
     assert set(first.astype(int)) == set(range(40))
 
 
+@pytest.mark.slow
 def test_vectors_start_with_the_spread_of_a_plain_row():
     vectors = look_up(built(ROBE(rows=3000, z=3), 8, FIELDS), VALUES)
     np.testing.assert_allclose(vectors.std(), 0.05 / np.sqrt(3), rtol=0.03)
 
 
+@pytest.mark.slow
 def test_its_rows_may_be_stored_as_integers():
     method = INT8(of=ROBE(rows=60, z=4))
     table, floats = built(method, 8, FIELDS), built(method.of, 8, FIELDS)

@@ -11,6 +11,8 @@ import pytest
 from recsys.tables.base import OUT, Field, Keys, Span
 from recsys.tables.sketch import Bar, Names, Sketch, aged, fresh, importance, named, record
 
+pytestmark = pytest.mark.slow
+
 BAR = Bar(threshold=3.0, margin=0.25)
 recorded = jax.jit(record, static_argnames="bar")
 

@@ -33,6 +33,7 @@ def test_a_dimension_is_cut_into_factors_as_equal_as_can_be(dim, expected):
     assert factors(dim) == expected
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("batch", [100, 20])  # twice as many places: more than pairs, or fewer
 def test_a_vector_is_the_product_of_three_matrices(batch):
     """Value 857 of the second field is 40 + 857 of all: digits 8, 9, 7."""
@@ -52,6 +53,7 @@ def test_a_vector_is_the_product_of_three_matrices(batch):
     np.testing.assert_allclose(vectors[7, 0], vectors[8, 0])  # beyond the vocabulary of the first
 
 
+@pytest.mark.slow
 def test_vectors_start_with_the_spread_of_a_plain_row_and_away_from_zero():
     for rank in (1, 8):
         vectors = look_up(built(TTRec(rank=rank), 16, FIELDS), everyone(950, fields=2))
@@ -60,6 +62,7 @@ def test_vectors_start_with_the_spread_of_a_plain_row_and_away_from_zero():
             assert np.abs(vectors).min() > np.abs(vectors).max() / 8
 
 
+@pytest.mark.slow
 def test_bytes_are_those_of_the_cores():
     assert TTRec(rank=3).table_bytes(12, FIELDS) == 4 * (10 * 2 * 3 + 10 * 3 * 2 * 3 + 10 * 3 * 3)
     frozen = built(TTRec(rank=3), 12, FIELDS).freeze()

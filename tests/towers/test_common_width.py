@@ -46,6 +46,7 @@ def test_the_width_is_that_of_the_widest_unless_one_is_asked_for():
     assert stack(MIXED, 5).dim == 5
 
 
+@pytest.mark.slow
 def test_a_table_of_its_own_at_the_right_width_is_read_as_it_is():
     tower, features = stack(MIXED, 4), vectors(a=4, b=8, c=3, d=4)
     assert tower.kept == ("a", "d")
@@ -73,6 +74,7 @@ def test_maps_of_features_of_one_width_lie_in_one_array():
     assert [maps.shape for maps in tower.maps] == [(3, 4, 8), (1, 8, 8)]
 
 
+@pytest.mark.slow
 def test_fresh_maps_keep_the_size_of_vectors():
     embed = nnx.eval_shape(lambda: Embedding(SCHEMA, Unified(TABLE, 300), rngs=nnx.Rngs(0)))
     tower = CommonWidth(embed, 300, rngs=nnx.Rngs(0))

@@ -8,6 +8,8 @@ from flax import nnx
 from recsys.towers import BilinearFusion
 from tests.drawn import drawn
 
+pytestmark = pytest.mark.slow
+
 pytestmark = pytest.mark.usefixtures("strict_dtypes")
 
 

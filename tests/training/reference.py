@@ -96,9 +96,10 @@ class Reference:
             for nudge in (0.0, -CLOSE, CLOSE)
         )
         for t, table in tables.items():
-            for a, moves in table.observe(keys[t], at_places[t], context).items():
-                for stage in (rows, lowest, highest):
-                    stage[t][a] = _moved(stage[t][a], moves)
+            noted = table.observe(keys[t], at_places[t], context)
+            for stage in (rows, lowest, highest):
+                stage[t] = _relocated(table, stage[t], noted)
+            for a, moves in noted.items():
                 slots[t][a] = {n: _moved(slot, moves) for n, slot in slots[t].get(a, {}).items()}
                 touched[t][a] = _marked(_marked(touched[t][a], moves.source), moves.target)
         grads = jax.tree.map(lambda g: g * recipe.clip(norm), dense)
@@ -145,6 +146,18 @@ def _stored(
     }
     new = table.store(nudged, noise)
     return {a: jnp.where(touched[a][:, None], new[a], old[a]) if a in new else old[a] for a in old}
+
+
+def _relocated(
+    table: EmbeddingTable, stored: dict[str, Array], noted: dict[str, Moves]
+) -> dict[str, Array]:
+    """The arrays with their rows moved, one array after another."""
+    taken = read(stored, {a: moves.source for a, moves in noted.items()})
+    plus = {a: moves.plus for a, moves in noted.items() if moves.plus is not None}
+    if plus:
+        taken |= table.added({a: taken[a] for a in plus}, read(stored, plus))
+    moved = {a: stored[a].at[m.target].set(taken[a], mode="drop") for a, m in noted.items()}
+    return stored | moved
 
 
 def _moved(array: Array, moves: Moves) -> Array:

@@ -14,7 +14,7 @@ from recsys.features import Batch
 from recsys.optim import Adagrad, Adam, RowTraining
 from recsys.parallel.mesh import make_mesh
 from recsys.training import Learner, Recipe, State
-from tests.tables.examples import EXAMPLES
+from tests.tables.examples import COMBINATIONS, EXAMPLES
 from tests.toy import LAYOUTS, SCHEMA, Toy, clicks, grouped, taller
 from tests.training.reference import Reference
 
@@ -34,9 +34,10 @@ def cases(methods: Iterable[str], *rest: Any) -> list[Any]:
     ]
 
 
-METHODS = cases(EXAMPLES)
 UNIFIED = [*cases(EXAMPLES, "unified"), *cases(["full"], "grouped")]
 EVERY = [*UNIFIED, *cases(EXAMPLES, "per_feature")]
+OF_ROWS = [name for name, method in EXAMPLES.items() if method.has_rows]
+WITH_ROWS = [case for case in EVERY if case.values[0] in OF_ROWS]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,9 +67,9 @@ class Run:
 
 
 def layout_of(method: str, layout: str):
-    """A layout of an example's method, by name."""
+    """A layout of an example's method, or a combination's, by name."""
     make = grouped if layout == "grouped" else LAYOUTS[layout]
-    return make(EXAMPLES[method])
+    return make({**EXAMPLES, **COMBINATIONS}[method])
 
 
 @functools.cache

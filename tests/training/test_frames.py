@@ -33,6 +33,7 @@ def model(log) -> Predictor:
     return fit(log, SCHEMA, settings=SETTINGS)
 
 
+@pytest.mark.slow
 def test_a_dict_of_columns_becomes_a_model_of_other_rows(model, tmp_path):
     other = columns(tmp_path, 1000, seed=1)
     found = model.evaluate(other)

@@ -58,6 +58,7 @@ def undisturbed(tmp_path_factory) -> Path:
     return directory
 
 
+@pytest.mark.slow
 def test_training_learns_its_examples(undisturbed):
     found = reopen(undisturbed)
     assert evaluate(found.learner, found.state, DATA)["auc"] > 0.7
@@ -75,6 +76,7 @@ def test_checkpoints_lie_where_they_were_asked_for_and_the_best_stays(undisturbe
     assert set(steps(undisturbed)) == {20, 24, 25, best}
 
 
+@pytest.mark.slow
 def test_a_stopped_run_goes_on_to_the_same_end(undisturbed, tmp_path, monkeypatch):
     step = Learner.step
 
@@ -106,6 +108,7 @@ def test_a_finished_run_is_only_read_again(undisturbed):
     assert (undisturbed / "metrics.jsonl").read_bytes() == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("directory", [None, "run"])
 def test_the_best_epoch_comes_back_and_patience_ends_the_run(tmp_path, directory):
     where = directory and tmp_path / directory
@@ -115,6 +118,15 @@ def test_the_best_epoch_comes_back_and_patience_ends_the_run(tmp_path, directory
     assert int(fitted.state.step) == fitted.step
 
 
+def test_a_cap_ends_training_with_the_best_so_far():
+    fitted = fit(learner(), loader(), epochs=1000, valid=VALID, most_seconds=0.2)
+    assert fitted.is_capped
+    assert fitted.last_step < 1000 * EPOCH
+    assert fitted.valid["auc"] > 0
+    assert not fit(learner(), loader(), epochs=1, valid=VALID, most_seconds=60.0).is_capped
+
+
+@pytest.mark.slow
 def test_a_checkpoint_opens_on_other_devices_without_its_script(undisturbed):
     one, four = reopen(undisturbed), reopen(undisturbed, mesh=make_mesh(jax.devices()[:4]))
     assert same(one.state, four.state)
@@ -132,6 +144,7 @@ def test_another_run_in_the_same_directory_is_refused(undisturbed):
         fit(learner(), loader(100), steps=30, directory=undisturbed)
 
 
+@pytest.mark.slow
 def test_a_model_without_a_spec_cannot_be_saved(tmp_path):
     toy = Learner(lambda: Toy(LAYOUTS["unified"](Hash(rows=300))), RECIPE)
     with pytest.raises(ValueError, match="needs the spec of its model, and Toy has none"):
@@ -154,6 +167,7 @@ def test_a_checkpoint_of_someone_else_is_not_reopened(tmp_path, undisturbed):
         reopen(tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("devices", [1, 4])
 def test_padding_of_the_last_batch_does_not_count(devices):
     label, weight = np.asarray(VALID.label), np.linspace(0, 2, len(VALID), dtype=np.float32)

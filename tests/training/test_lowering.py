@@ -15,13 +15,23 @@ import pytest
 from flax import nnx
 
 from recsys.training.step import Report
-from tests.training.runs import BATCH, METHODS, TIMES, UNIFIED, batch_of, learner, program, run
+from tests.training.runs import (
+    BATCH,
+    OF_ROWS,
+    TIMES,
+    UNIFIED,
+    batch_of,
+    cases,
+    learner,
+    program,
+    run,
+)
 
 pytestmark = pytest.mark.slow
 
 SHORT = 44  # times the values of the toy: 8,360 of them
 IN_PLACE = {"parameter", "tuple", "get-tuple-element", "bitcast", "scatter"}
-EACH = pytest.mark.parametrize("method", METHODS)
+EACH = pytest.mark.parametrize("method", cases(OF_ROWS))  # Params have no height
 
 
 @EACH

@@ -14,7 +14,7 @@ from tests.tables.examples import EXAMPLES
 from tests.tables.test_contract import assert_as_expected
 from tests.toy import as_numpy, clicks
 from tests.training.runs import (
-    METHODS,
+    OF_ROWS,
     TIMES,
     UNIFIED,
     Run,
@@ -31,7 +31,7 @@ pytestmark = pytest.mark.slow
 NO_DISCRETE_DECISIONS = {"full", "hash", "mde"}  # the others round, pick codes or promote rows
 DEVICES = 8
 MOVERS = ("copy", "all-gather", "all-reduce", "all-to-all", "collective-permute", "reduce-scatter")
-EACH = pytest.mark.parametrize("method", METHODS)
+EACH = pytest.mark.parametrize("method", cases(OF_ROWS))  # Params have no height
 
 
 def on_eight(one: Run) -> State:

@@ -7,6 +7,7 @@ import pytest
 from recsys.embedding import PerFeature, Unified
 from recsys.features import Feature, Schema
 from recsys.models import DLRM
+from recsys.optim import LazyAdam, RowTraining
 from recsys.optim.schedules import Cosine, Drops
 from recsys.spec import from_json, to_json
 from recsys.tables import INT8, Full, Hash
@@ -56,6 +57,7 @@ def test_hashed_features_share_a_table_and_read_it_twice():
 
 def test_a_share_is_one_of_the_full_table_of_the_same_width():
     full = full_bytes(SCHEMA, 16)
+    assert full is not None
     for layout, kind in (("unified", Unified), ("per-feature", PerFeature)):
         found = resolved(table="hash", budget="25%", layout=layout).model
         tables = found.layout.plans(found.schema).values()
@@ -66,6 +68,16 @@ def test_a_share_is_one_of_the_full_table_of_the_same_width():
 def test_a_budget_too_small_for_every_value_is_kept_by_hashing():
     method = resolved(budget="10%").model.layout.method
     assert isinstance(method, Hash)
+
+
+@pytest.mark.parametrize("layout", ["unified", "per-feature"])
+def test_a_budget_below_the_floor_is_told_the_share_that_is_needed(layout):
+    with pytest.raises(
+        ValueError, match=r"Full needs at least 100% of the full table, .* bytes .*budget of 50%"
+    ):
+        resolved(table="full", budget="50%", layout=layout)
+    with pytest.raises(ValueError, match=r"Hash needs at least \d+ bytes for vectors of 8 here"):
+        resolved(HASHED, table="hash", budget="8", layout=layout)
 
 
 def test_a_share_of_what_nobody_knows_is_refused():
@@ -106,6 +118,11 @@ def test_a_schedule_lasts_as_long_as_training():
     steps = 10 * (10_000 // 256)
     assert resolved(epochs=10, schedule="cosine").recipe.schedule == Cosine(steps)
     assert resolved(epochs=10, schedule="drops").recipe.schedule == Drops(at=(195, 292))
+
+
+def test_what_rows_learn_by_can_be_chosen():
+    rows = resolved(decay=0.5, decay_by="step", average=0.9, rate=0.1).recipe.rows
+    assert rows == RowTraining(LazyAdam(0.1), weight_decay=0.5, decay_by="step", average=0.9)
 
 
 def test_what_was_resolved_comes_back_from_json():

@@ -20,6 +20,8 @@ from recsys.tables.hash import HashTable
 from recsys.training import Learner, Recipe, State
 from tests.toy import LAYOUTS, Toy, as_numpy, clicks, poisoned
 
+pytestmark = pytest.mark.slow
+
 DATA = clicks(32 * 12)
 PLAIN = Recipe(rows=RowTraining(SGD(1.0)), dense=DenseSGD(1.0))
 
@@ -126,7 +128,6 @@ def test_dropout_keeps_the_expectation_and_zeroes_its_share():
     assert (np.asarray(dropped["a"]) != np.asarray(later["a"])).any()
 
 
-@pytest.mark.slow
 def test_dropout_trains_and_does_not_predict():
     with_dropout, without = learner(dataclasses.replace(PLAIN, dropout=0.5)), learner(PLAIN)
     state = with_dropout.start()
@@ -137,7 +138,6 @@ def test_dropout_trains_and_does_not_predict():
     assert float(loss) != float(without.step(without.start(), batch(0))[1].loss)
 
 
-@pytest.mark.slow
 def test_params_are_averaged_like_dense_training():
     recipe = dataclasses.replace(PLAIN, rows=RowTraining(SGD(0.1), average=0.8))
     own = learner(recipe)
@@ -166,7 +166,6 @@ def test_the_state_given_to_a_step_is_donated():
     )
 
 
-@pytest.mark.slow
 def test_the_model_given_to_a_learner_is_left_alone():
     model = Toy(LAYOUTS["unified"](Full()))
     own = Learner(model, PLAIN)
@@ -176,7 +175,6 @@ def test_the_model_given_to_a_learner_is_left_alone():
         np.testing.assert_array_equal(one, other, err_msg=name)
 
 
-@pytest.mark.slow
 def test_the_same_seed_gives_the_same_bits():
     recipe = Recipe(rows=RowTraining(LazyAdam(0.05)), dropout=0.3, seed=5)
     batches = [batch(number) for number in range(4)]
@@ -190,7 +188,6 @@ def test_the_same_seed_gives_the_same_bits():
     )
 
 
-@pytest.mark.slow
 def test_any_optax_transformation_trains_the_params():
     free = one_step(PLAIN)
     for name, change in one_step(dataclasses.replace(PLAIN, dense=optax.sgd(1.0))).items():

@@ -15,6 +15,7 @@ from recsys.data.datasets import (
     ml_1m_ultragcn,
     movielens_1m,
     movielens_100k,
+    planted,
 )
 from recsys.data.interactions import Interactions
 from recsys.features import Schema
@@ -34,6 +35,7 @@ SCHEMAS: dict[str, Schema] = {
     "frappe": frappe.SCHEMA,
     "criteo": criteo.SCHEMA,
     "avazu": avazu.SCHEMA,
+    "planted": planted.SCHEMA,
 }
 # Who met what, in a published split: for retrieval over the whole catalogue.
 INTERACTIONS: dict[str, Callable[[Path], Interactions]] = {
@@ -52,4 +54,5 @@ __all__ = [
     "ml_1m_ultragcn",
     "movielens_1m",
     "movielens_100k",
+    "planted",
 ]

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-BLOCK_BYTES = 2**23
+BLOCK_BYTES = 2**22
 RECORD_BYTES = 2**26  # what is longer is no record of a log
 COMPRESSED_BYTES = 2**18  # read at a time, so that an error names a line close to it
 CODECS = {".gz": "gzip", ".zst": "zstd"}  # by suffix

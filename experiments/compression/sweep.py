@@ -1,0 +1,194 @@
+"""Every way of compressing tables, at every budget, on data sets with real and planted labels.
+
+One ranker (DCN-v2, a cross layer and 192), one recipe a data set, one split a seed; only the table
+changes. The epoch is chosen on validation and the test split is read once a run. A budget is a
+share of the float32 table with a row for every value; a method that has no table as small says its
+floor and is left out. A run trains for at most the seconds that its data set allows and is printed
+as capped if it needed more. Runs that are recorded in `results/compression.json` are not repeated,
+so the sweep can be stopped and started. Draw and tabulate with `experiments.compression.report`.
+
+    python -m experiments.compression.sweep --data ml-1m-crossed --budgets 0.1 0.05 0.01
+"""
+
+import dataclasses
+import functools
+import os
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import tyro
+from flax import nnx
+from tqdm import tqdm
+
+from experiments.compression.contenders import CONTENDERS, FULL, Contender, needs_vocabulary
+from experiments.compression.data_sets import DATA_SETS, DataSet, Splits
+from experiments.results import Record, device, identity, load, save
+from recsys.data import Shuffled
+from recsys.features import Batch, Schema
+from recsys.features.vocabulary import Vocabulary
+from recsys.models import DCN
+from recsys.parallel.memory import keep_freed_memory
+from recsys.training import Learner, evaluate
+from recsys.training.loop import fit
+
+NAME = "compression"
+PATIENCE = 2
+
+
+@dataclasses.dataclass(frozen=True)
+class Sweep:
+    """Trains methods x budgets x seeds on some data sets."""
+
+    folder: Path = Path(os.environ.get("RECSYS_DATA", ".cache"))  # of the data sets
+    data: tuple[str, ...] = tuple(DATA_SETS)  # data sets, by name
+    tables: tuple[str, ...] = ()  # methods, by registry name; none is all
+    budgets: tuple[float, ...] = (0.5, 0.25, 0.1, 0.05, 0.01, 0.001)  # of the full table's bytes
+    seeds: tuple[int, ...] = (0, 1, 2)
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """One training."""
+
+    data: DataSet
+    contender: Contender
+    budget: float
+    seed: int
+
+    def record(self, **measured) -> Record:
+        """What it is, and what was measured."""
+        return Record(
+            experiment=NAME,
+            data=self.data.name,
+            model="dcn",
+            table=self.contender.table,
+            layout=self.contender.name,
+            training="best",
+            budget=self.budget,
+            seed=self.seed,
+            split="test",
+            device=device(),
+            command="python -m experiments.compression.sweep",
+            **measured,
+        )
+
+    @property
+    def key(self) -> tuple:
+        """What tells runs apart, whatever machine they ran on."""
+        unlike = {"device": None, "command": None, "budget_bytes": None}
+        return identity(dataclasses.replace(self.record(), **unlike))
+
+
+def jobs(sweep: Sweep) -> Iterator[Job]:
+    """All runs, seed by seed, the full table first."""
+    for seed in sweep.seeds:
+        for name in sweep.data:
+            yield Job(DATA_SETS[name], FULL, 1.0, seed)
+            for budget in sweep.budgets:
+                for contender in CONTENDERS:
+                    if not sweep.tables or contender.table in sweep.tables:
+                        yield Job(DATA_SETS[name], contender, budget, seed)
+
+
+@dataclasses.dataclass(frozen=True)
+class Prepared:
+    """One split of a data set, read and numbered once for all methods."""
+
+    columns: Splits
+    known: Schema  # with the sizes of its vocabularies
+    vocabularies: dict[str, Vocabulary]
+    full_bytes: int
+
+
+@functools.lru_cache(maxsize=1)
+def prepared(name: str, folder: Path, seed: int) -> Prepared:
+    """Reads a data set and learns its vocabularies from the training split."""
+    data = DATA_SETS[name]
+    columns = data.load(folder, seed)
+    known, vocabularies = data.schema.with_vocabularies(columns["train"])
+    full = FULL.within(2**62, data.dim, known)
+    size = sum(plan.table_bytes for plan in full.plans(known).values())
+    return Prepared(columns, known, vocabularies, size)
+
+
+@functools.lru_cache(maxsize=2)  # with vocabularies and without
+def batches(name: str, folder: Path, seed: int, is_numbered: bool) -> dict[str, Batch]:
+    """The splits as keys: ranks of a vocabulary, or hashed values."""
+    own = prepared(name, folder, seed)
+    schema = own.known if is_numbered else DATA_SETS[name].schema
+    known = own.vocabularies if is_numbered else {}
+    return {part: schema.encode(columns, known) for part, columns in own.columns.items()}
+
+
+def run(job: Job, folder: Path) -> Record:
+    """Trains and measures once.
+
+    Raises:
+        ValueError: the method has no table as small as the budget.
+    """
+    own = prepared(job.data.name, folder, job.seed)
+    known = job.contender.schema(own.known)
+    budget_bytes = int(job.budget * own.full_bytes)
+    layout = job.contender.within(budget_bytes, job.data.dim, known)
+    hashed = job.contender.schema(job.data.schema)
+    is_numbered = needs_vocabulary(layout, hashed)
+    model = DCN(known if is_numbered else hashed, layout)
+    recipe = dataclasses.replace(job.data.recipe, seed=job.seed)
+    learner = Learner(lambda: model.build(rngs=nnx.Rngs(job.seed)), recipe)
+    data = batches(job.data.name, folder, job.seed, is_numbered)
+    started = time.monotonic()
+    fitted = fit(
+        learner,
+        Shuffled(data["train"], size=job.data.batch, seed=job.seed),
+        epochs=job.data.epochs,
+        valid=data["valid"],
+        patience=PATIENCE,
+        most_seconds=job.data.most_seconds,
+    )
+    seconds = time.monotonic() - started
+    embed = learner.model(fitted.state).embed
+    measured = {
+        **evaluate(learner, fitted.state, data["test"]),
+        "valid_auc": fitted.valid["auc"],
+        "epochs": fitted.step / (len(data["train"]) // job.data.batch),
+        "is_capped": float(fitted.is_capped),
+    }
+    return job.record(
+        budget_bytes=budget_bytes,
+        table_bytes=embed.table_bytes,
+        served_bytes=embed.served_bytes,
+        full_bytes=own.full_bytes,
+        train_bytes=embed.train_bytes,
+        metrics={name: float(np.round(value, 6)) for name, value in measured.items()},
+        examples_per_s=round(fitted.examples_per_s),
+        train_seconds=round(seconds, 1),
+    )
+
+
+def main(sweep: Sweep) -> None:
+    """Trains what is not recorded yet."""
+    unlike = {"device": None, "command": None, "budget_bytes": None}
+    done = {identity(dataclasses.replace(record, **unlike)) for record in load(NAME)}
+    wanted = [job for job in jobs(sweep) if job.key not in done]
+    with tqdm(total=len(wanted), unit=" runs") as bar:
+        for job in wanted:
+            told = f"{job.data.name} {job.budget:.1%} {job.contender.table} {job.contender.name}"
+            try:
+                record = run(job, sweep.folder)
+            except ValueError as error:  # below the method's floor: its sentence says so
+                bar.write(f"{told}: {error}", file=sys.stderr)
+                bar.update()
+                continue
+            save(NAME, [record])
+            metrics = record.metrics or {}
+            capped = ", capped" if metrics["is_capped"] else ""
+            bar.write(f"{told}, seed {job.seed}: AUC {metrics['auc']:.4f}{capped}", file=sys.stderr)
+            bar.update()
+
+
+if __name__ == "__main__":
+    keep_freed_memory()
+    main(tyro.cli(Sweep))

@@ -1,0 +1,1 @@
+"""The server of exported releases: nothing is served yet."""

@@ -1,0 +1,73 @@
+"""The compression benchmark: what it compares, and what its report says of records."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from experiments.compression.contenders import CONTENDERS, FULL, needs_vocabulary
+from experiments.compression.data_sets import DATA_SETS, DataSet
+from experiments.compression.report import draw, tabulate
+from experiments.compression.sweep import Job, Sweep, jobs, run
+from experiments.results import Record
+from recsys.data.datasets import planted
+from recsys.tables import METHODS
+
+RUN = Record(
+    experiment="compression", data="planted", table="hash", layout="unified", budget=0.1, seed=0,
+    table_bytes=100, served_bytes=120, train_bytes=300, train_seconds=2.0,
+    metrics={"auc": 0.8, "is_capped": 0.0},
+)  # fmt: skip
+
+
+def small(folder, seed: int) -> dict:
+    columns = planted.generate(3000).columns
+    parts = planted.split(3000, seed)
+    return {part: {n: c[rows] for n, c in columns.items()} for part, rows in parts.items()}
+
+
+SMALL: DataSet = dataclasses.replace(DATA_SETS["planted"], load=small, epochs=1, batch=256)
+
+
+def test_every_method_is_among_the_contenders():
+    assert {contender.table for contender in (*CONTENDERS, FULL)} == set(METHODS)
+    names = [(contender.table, contender.name) for contender in CONTENDERS]
+    assert len(set(names)) == len(names)
+
+
+def test_a_sweep_runs_the_full_table_first_and_every_seed_apart():
+    sweep = Sweep(data=("planted",), tables=("hash",), budgets=(0.1,), seeds=(0, 1))
+    wanted = list(jobs(sweep))
+    assert [(job.contender.table, job.seed) for job in wanted[::4]] == [("full", 0), ("full", 1)]
+    assert len({job.key for job in wanted}) == len(wanted)
+
+
+@pytest.mark.slow
+def test_a_run_keeps_to_its_budget_and_says_what_it_took(tmp_path, monkeypatch):
+    monkeypatch.setitem(DATA_SETS, "planted", SMALL)
+    (contender,) = (c for c in CONTENDERS if (c.table, c.name) == ("hash", "unified, 2 lookups"))
+    record = run(Job(SMALL, contender, 0.1, 0), tmp_path)
+    assert record.full_bytes
+    assert record.table_bytes
+    assert record.table_bytes <= 0.1 * record.full_bytes
+    assert 0 < (record.metrics or {})["auc"] < 1
+    assert record.served_bytes == record.table_bytes  # hashed: nothing turns values into ranks
+
+
+def test_what_hashes_needs_no_vocabulary_and_what_numbers_values_does():
+    numbers = {feature.name: np.arange(40) for feature in planted.SCHEMA.features}
+    known, _ = planted.SCHEMA.with_vocabularies({**numbers, "label": np.arange(40) % 2})
+    needs = {c.table: needs_vocabulary(c.within(2**20, 16, known), planted.SCHEMA)
+             for c in (FULL, *(c for c in CONTENDERS if c.name == "unified"))
+             if c.table in ("full", "hash", "mde", "cafe")}  # fmt: skip
+    assert needs == {"full": True, "hash": False, "mde": True, "cafe": False}
+
+
+def test_the_report_marks_the_best_and_what_was_capped(tmp_path):
+    better = dataclasses.replace(RUN, table="robe", metrics={"auc": 0.82, "is_capped": 1.0})
+    again = dataclasses.replace(RUN, seed=1, metrics={"auc": 0.79, "is_capped": 0.0})
+    text = tabulate([RUN, again, better])
+    assert "| hash | unified | 0.7950 ± 0.0071 |" in text
+    assert "| robe | unified | **0.8200*** |" in text
+    draw([RUN, again, better], "planted", tmp_path / "plot.png")
+    assert (tmp_path / "plot.png").stat().st_size > 10_000
