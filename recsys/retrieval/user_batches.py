@@ -59,8 +59,8 @@ class UserBatches:
         self.sampling = sampling or Sampling()
         if self.sampling.hard > sides.spec.candidates:
             raise ValueError(
-                f"Examples bring {sides.spec.candidates} candidates, got hard={self.sampling.hard}: "
-                "use fewer hard ones, or more candidates."
+                f"Examples bring {sides.spec.candidates} candidates, got "
+                f"hard={self.sampling.hard}: use fewer hard ones, or more candidates."
             )
         self.counts = np.diff(sides.train.indptr)
         self.users = np.flatnonzero(self.counts >= 2)

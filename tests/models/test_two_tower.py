@@ -223,8 +223,8 @@ def test_it_learns_whom_items_belong_to(loss):
     data = spec.packed.encode({"user": np.arange(30) // 3, "item": np.arange(30)})
     recipe = Recipe(rows=RowTraining(Adagrad(0.2)), dense=Adam(1e-2))
     learner = Learner(lambda: spec.build(rngs=nnx.Rngs(0)), recipe)
-    state = learner.start()
-    for _ in range(60):
+    state, report = learner.step(learner.start(), data)
+    for _ in range(59):
         state, report = learner.step(state, data)
     assert np.isfinite(float(report.loss))
     model = learner.model(state)
