@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -115,3 +116,30 @@ def test_users_weigh_by_a_power_of_their_items():
 def test_more_users_than_there_are_is_refused():
     with pytest.raises(ValueError, match=r"UserBatches\(size=100\) cannot draw batches"):
         UserBatches(Sides.of(SPEC, TRAIN), size=100)
+
+
+class _ByNumber:
+    """Prefers items of small numbers, whoever asks."""
+
+    def scores(self, users):
+        return jnp.broadcast_to(-jnp.arange(ITEMS, dtype=jnp.float32), (len(users), ITEMS))
+
+
+def test_hard_candidates_are_near_items_that_the_user_did_not_meet_but_for_the_nearest():
+    sampling = Sampling(hard=2, skip=1, depth=4)
+    batches = _batches(sampling)
+    before = _batches(dataclasses.replace(sampling, hard=0)).batch(0)
+    np.testing.assert_array_equal(batches.batch(0).low, before.low)  # nothing is mined yet
+    batches.mine(_ByNumber())
+    batch = batches.batch(0)
+    span = SPEC.packed.span("item")
+    hard = np.asarray(batch.low)[:, span][:, -2:]
+    for (user,), items in zip(_held(batch, "user"), hard, strict=True):
+        assert set(items.tolist()) <= set(np.flatnonzero(~MET[user])[1:4].tolist())
+
+
+def test_more_hard_candidates_than_candidates_are_refused():
+    with pytest.raises(ValueError, match="bring 3 candidates, got hard=4"):
+        _batches(Sampling(hard=4))
+    with pytest.raises(ValueError, match="skip=9 and depth=9"):
+        Sampling(skip=9, depth=9)
