@@ -1,5 +1,6 @@
 """Strict JAX for every test: eight virtual CPU devices, and no silent broadcasting of ranks."""
 
+import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,20 @@ hypothesis.settings.load_profile("shared")
 jax.config.update("jax_platforms", "cpu")
 jax.config.update("jax_num_cpu_devices", 8)
 jax.config.update("jax_numpy_rank_promotion", "raise")
+
+# Each compiled program takes memory maps, of which Linux gives a process 65,530; beyond, XLA
+# crashes. Programs that tests keep are compiled again where they are wanted again.
+MAPS = Path("/proc/self/maps")
+MOST_MAPS = 30_000
+
+
+@pytest.fixture(autouse=True)
+def bounded_programs() -> Iterator[None]:
+    """Forgets compiled programs before there are too many."""
+    yield
+    if MAPS.exists() and MAPS.read_bytes().count(b"\n") > MOST_MAPS:
+        jax.clear_caches()
+        gc.collect()
 
 
 @pytest.fixture

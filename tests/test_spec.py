@@ -12,19 +12,23 @@ from recsys.data.splits import SPLITS
 from recsys.embedding import Group, Grouped, PerFeature, Unified
 from recsys.features import Feature, Schema
 from recsys.features.transforms import Buckets, Log1p, Standardise
-from recsys.losses import LOSSES
-from recsys.models import DCN, MODELS
+from recsys.losses import GBCE, LOSSES, RETRIEVAL_LOSSES
+from recsys.models import DCN, MODELS, RETRIEVERS, Tower
 from recsys.optim import SGD, Adam, Constant, Cosine, Drops, LazyAdam, Linear, RowTraining
 from recsys.optim.dense import DENSE_OPTIMIZERS
 from recsys.optim.rowwise import ROW_OPTIMIZERS
+from recsys.retrieval.baselines import BASELINES
+from recsys.retrieval.user_batches import Sampling
 from recsys.spec import SPECS, from_json, spec, to_json
 from recsys.tables import METHODS, Full, Hash
+from recsys.towers.pooling import POOLINGS
 from recsys.training import Recipe
 from recsys.training.resolving import resolve
 from recsys.training.settings import Settings
 from tests.tables.examples import EXAMPLES
 
 SCHEMA = Schema((Feature("a", values=4, lookups=2), Feature("b", kind="bag", length=3)), weight="w")
+BARE = Schema((Feature("a", values=4), Feature("b", values=3)), label=None)
 GROUPED = Grouped(
     (
         Group(("a",), PerFeature(Full(), 4, fitted=(Full(),))),
@@ -34,6 +38,15 @@ GROUPED = Grouped(
 SAMPLES: list[Any] = [
     *EXAMPLES.values(),
     *(make() for make in (*LOSSES.values(), *ROW_OPTIMIZERS.values(), *DENSE_OPTIMIZERS.values())),
+    *(make() for make in (*POOLINGS.values(), *BASELINES.values())),
+    *(make() for make in RETRIEVAL_LOSSES.values() if make is not GBCE),
+    GBCE(items=9),
+    Tower(("a",)),
+    *(
+        model(BARE, GROUPED, user=Tower(("a",)), item=Tower(("b",)))
+        for model in RETRIEVERS.values()
+    ),
+    Sampling(hard=1),
     *(Unified(method) for method in EXAMPLES.values()),
     *GROUPED.groups,
     GROUPED.groups[0].layout,

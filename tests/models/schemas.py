@@ -13,10 +13,10 @@ from recsys.tables import Full, Hash
 from recsys.tables.method import Method
 
 PLAIN = (
-    Feature("user", values=60, lookups=2),
-    Feature("item", values=90),
-    Feature("tags", kind="bag", length=3, values=40, pooling="sum"),
-    Feature("seen", kind="sequence", length=3, values=90, space="item"),
+    Feature("user", values=60, lookups=2, counts=((3, 59),)),
+    Feature("item", values=90, counts=((3, 89),)),
+    Feature("tags", kind="bag", length=3, values=40, pooling="sum", counts=((3, 39),)),
+    Feature("seen", kind="sequence", length=3, values=90, space="item", counts=((3, 89),)),
 )
 HASHED = (Feature("user x item", cross=("user", "item")), Feature("title", kind="text", length=4))
 NUMBERS = (Feature("hour", kind="numeric"), Feature("price", kind="numeric"))
