@@ -57,13 +57,3 @@ CONTENDERS: tuple[Contender, ...] = (
     *COMBINED,
 )
 FULL = Contender("full", METHODS["full"](), "per feature")
-
-
-def needs_vocabulary(layout: Layout, schema: Schema) -> bool:
-    """Whether a fitted layout can be built only where vocabularies number the values."""
-    try:
-        for plan in layout.plans(schema).values():
-            plan.method.table_bytes(plan.dim, plan.fields)
-    except ValueError:
-        return True
-    return False

@@ -23,7 +23,7 @@ import tyro
 from flax import nnx
 from tqdm import tqdm
 
-from experiments.compression.contenders import CONTENDERS, FULL, Contender, needs_vocabulary
+from experiments.compression.contenders import CONTENDERS, FULL, Contender
 from experiments.compression.data_sets import DATA_SETS, DataSet, Splits
 from experiments.results import Record, device, identity, load, save
 from recsys.data import Shuffled
@@ -32,6 +32,7 @@ from recsys.features.vocabulary import Vocabulary
 from recsys.models import DCN
 from recsys.parallel.memory import keep_freed_memory
 from recsys.training import Learner, evaluate
+from recsys.training.footprint import kept_bytes
 from recsys.training.loop import fit
 
 NAME = "compression"
@@ -134,7 +135,7 @@ def run(job: Job, folder: Path) -> Record:
     budget_bytes = int(job.budget * own.full_bytes)
     layout = job.contender.within(budget_bytes, job.data.dim, known)
     hashed = job.contender.schema(job.data.schema)
-    is_numbered = needs_vocabulary(layout, hashed)
+    is_numbered = "vocabulary" in job.contender.method.needs
     model = DCN(known if is_numbered else hashed, layout)
     recipe = dataclasses.replace(job.data.recipe, seed=job.seed)
     learner = Learner(lambda: model.build(rngs=nnx.Rngs(job.seed)), recipe)
@@ -161,7 +162,7 @@ def run(job: Job, folder: Path) -> Record:
         table_bytes=embed.table_bytes,
         served_bytes=embed.served_bytes,
         full_bytes=own.full_bytes,
-        train_bytes=embed.train_bytes,
+        train_bytes=kept_bytes(fitted.state),
         metrics={name: float(np.round(value, 6)) for name, value in measured.items()},
         examples_per_s=round(fitted.examples_per_s),
         train_seconds=round(seconds, 1),

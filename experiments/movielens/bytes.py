@@ -31,6 +31,7 @@ from recsys.parallel.memory import keep_freed_memory
 from recsys.tables import CAFE, DPQ, INT8, MDE, Full, Hash
 from recsys.training import Learner, Recipe
 from recsys.training.evaluation import evaluate
+from recsys.training.footprint import kept_bytes
 from recsys.training.loop import fit
 
 FEATURES = ("user", "movie", "gender", "age", "occupation", "zip")
@@ -132,7 +133,7 @@ def _run(contender: Contender, split: dict, budget_bytes: int, epochs: int, seed
         budget_bytes=budget_bytes,
         table_bytes=embed.table_bytes,
         served_bytes=embed.served_bytes,
-        train_bytes=embed.train_bytes,
+        train_bytes=kept_bytes(fitted.state),
         seed=seed,
         split="test",
         metrics=evaluate(learner, fitted.state, data["test"]),

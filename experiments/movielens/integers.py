@@ -31,7 +31,7 @@ from recsys.parallel.memory import keep_freed_memory
 from recsys.tables import ALPT, FP16, INT4, INT8, Full
 from recsys.tables.method import Method
 from recsys.training import Learner
-from recsys.training.footprint import training_bytes
+from recsys.training.footprint import kept_bytes
 
 WIDTH = 16
 METHODS: dict[str, Method] = {
@@ -75,7 +75,6 @@ def trained(name: str, schema: Schema, parts: dict[str, Batch], seed: int) -> Re
     started = time.monotonic()
     curve = [epoch.metrics for epoch in learning_curve(learner, parts, READING, seed)]
     best = max(curve, key=lambda metrics: metrics["valid_auc"])
-    kept = training_bytes(jax.eval_shape(learner.fresh))
     (plan,) = model.layout.plans(schema).values()
     return Record(
         experiment="integers",
@@ -86,7 +85,7 @@ def trained(name: str, schema: Schema, parts: dict[str, Batch], seed: int) -> Re
         training=READING.name,
         table_bytes=plan.table_bytes,
         served_bytes=plan.table_bytes + 8 * sum(field.size for field in plan.fields),
-        train_bytes=sum(own.total for own in kept.values()),
+        train_bytes=kept_bytes(jax.eval_shape(learner.fresh)),
         seed=seed,
         split="test",
         metrics={**best, "epochs": len(curve)},

@@ -29,6 +29,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+import jax
 import numpy as np
 import tyro
 from flax import nnx
@@ -53,6 +54,7 @@ from recsys.features import Batch
 from recsys.models import DCN
 from recsys.parallel.memory import keep_freed_memory
 from recsys.training import Learner, State, evaluate
+from recsys.training.footprint import kept_bytes
 
 BUDGETS = (1_600_000, 791_000, 158_000, 40_000)  # bytes of float32 rows
 PUBLISHED = BUDGETS[:3]
@@ -185,7 +187,7 @@ def trained(data: Path, run: Run) -> Record:
     return run.record(
         table_bytes=embed.table_bytes,
         served_bytes=embed.served_bytes,
-        train_bytes=embed.train_bytes,
+        train_bytes=kept_bytes(jax.eval_shape(learner.fresh)),
         metrics={
             **curve[chosen],
             "epoch": chosen + 1,

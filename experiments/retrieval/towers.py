@@ -38,6 +38,7 @@ from recsys.retrieval.vectors import embed
 from recsys.tables import Full
 from recsys.towers.pooling import Attention, Mean
 from recsys.training import Learner, Recipe
+from recsys.training.footprint import kept_bytes
 
 
 @dataclasses.dataclass(frozen=True)
@@ -181,7 +182,7 @@ def run(choice: Towers, name: str, seed: int) -> Record:
         table_bytes=embedding.table_bytes,
         served_bytes=embedding.served_bytes,
         full_bytes=embedding.table_bytes,
-        train_bytes=embedding.train_bytes,
+        train_bytes=kept_bytes(fitted.state),
         seed=seed,
         split="test",
         metrics=metrics,

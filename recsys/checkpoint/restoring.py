@@ -15,6 +15,7 @@ from recsys.checkpoint.manifest import ARRAYS, Checkpoint, folder, named, shape_
 from recsys.spec import to_json
 
 MOST_DIFFERENCES = 3  # named in an error
+MOST_CHARACTERS = 60  # of a value in an error
 
 
 @dataclasses.dataclass(frozen=True)
@@ -97,15 +98,24 @@ def differences(saved: Any, here: Any, place: str = "") -> Iterator[str]:
             inner = f"{place}.{name}".lstrip(".")
             yield from differences(saved.get(name, "absent"), here.get(name, "absent"), inner)
     elif saved != here:
-        yield f"{place} is {json.dumps(saved)} there and {json.dumps(here)} here"
+        yield f"{place} is {_short(saved)} there and {_short(here)} here"
+
+
+def in_words(differences: list[str]) -> str:
+    """The first few differences; empty if there are none."""
+    more = len(differences) - MOST_DIFFERENCES
+    return ", ".join(differences[:MOST_DIFFERENCES]) + (f", and {more} more" if more > 0 else "")
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= MOST_CHARACTERS else f"{text[: MOST_CHARACTERS - 1]}…"
 
 
 def _refuse(path: Path, what: str, differences: list[str]) -> None:
     if not differences:
         return
-    more = len(differences) - MOST_DIFFERENCES
-    told = ", ".join(differences[:MOST_DIFFERENCES]) + (f", and {more} more" if more > 0 else "")
     raise ValueError(
-        f"{path} was saved with another {what} than is wanted here ({told}): "
+        f"{path} was saved with another {what} than is wanted here ({in_words(differences)}): "
         "build what it was saved from, or use another directory (or delete this one)."
     )

@@ -42,7 +42,7 @@ def methods(values: int, dim: int) -> Table:
     rows = []
     for name, make in METHODS.items():
         method = make()
-        needs = ", ".join(sorted(_needs(method))) or "-"
+        needs = ", ".join(sorted(method.needs)) or "-"
         within = "yes" if method.trains_within_budget else "no"
         floor = _floor(method, dim, field)
         rows.append((name, method.category, floor, needs, within, method.paper))
@@ -56,9 +56,3 @@ def _floor(method: Method, dim: int, field: Field) -> str:
     except ValueError:  # vectors that it cannot make
         return f"not of {dim}"
     return f"{least / (4 * dim * (field.values or 1)):.4%}"
-
-
-def _needs(method: Method) -> set[str]:
-    """What a method and those that it wraps need."""
-    inner = [value for value in vars(method).values() if isinstance(value, Method)]
-    return set(method.needs).union(*map(_needs, inner))

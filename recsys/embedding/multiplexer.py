@@ -15,7 +15,7 @@ from recsys.embedding.layout import Layout, Plan
 from recsys.embedding.pooling import pool
 from recsys.features.batch import Batch
 from recsys.features.schema import Feature, Schema
-from recsys.tables.base import Context, Keys, Span, payload_bytes
+from recsys.tables.base import Context, Keys, Span
 
 
 @dataclasses.dataclass(frozen=True)
@@ -170,11 +170,6 @@ class Embedding(nnx.Module):
         """
         known = {f.name: f.values for f in self.schema.categorical if f.values is not None}
         return self.table_bytes + 8 * sum(known.values())
-
-    @property
-    def train_bytes(self) -> int:
-        """Bytes of the tables while they train, without optimizer slots."""
-        return sum(payload_bytes(table) for table in self.tables.values())
 
 
 def _wire(schema: Schema, p: Plan) -> Wiring:

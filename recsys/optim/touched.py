@@ -58,11 +58,21 @@ def _pack(ids: Int32[Array, " places"], earliest: Int32[Array, " places"]) -> Re
 
 
 def sum_repeats(grads: Rows, reads: dict[str, Reads], *, way: str) -> Rows:
-    """The summed gradient of each distinct row, in their order; what is behind them is nobody's."""
+    """The summed gradient of each distinct row, in their order; behind them is nobody's, and zero:
+    a read at OUT has no part in the norm.
+    """
     return {
-        name: TOTALS[way](grad.reshape(-1, grad.shape[-1]), reads[name].rank)
+        name: _without_out(
+            TOTALS[way](grad.reshape(-1, grad.shape[-1]), reads[name].rank), reads[name]
+        )
         for name, grad in grads.items()
     }
+
+
+def _without_out(sums: Array, reads: Reads) -> Array:
+    """The sums but that of the reads at OUT, which is the last if there are any."""
+    is_whole = reads.distinct == len(reads.rank)
+    return sums.at[-1].set(jnp.where(is_whole, sums[-1], 0.0))
 
 
 Cut = Callable[[Array], Array]  # the part of an array over places that a block is about

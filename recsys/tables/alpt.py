@@ -32,7 +32,7 @@ class ALPT(Storage):
     paper: ClassVar[str] = "Li et al., AAAI 2023"
 
     bits: int = 8  # of a code: 4, 8 or 16; 4 want rows of an even width
-    initial: float = 0.01  # scale of every row at the start; 8 bits reach 127 times that, 4 bits 7
+    initial: float = 0.01  # least scale of a row at the start; wider where it would be clipped
     scale_rate: float = 0.02  # learning rate of the scales, relative to the rows'
 
     def __post_init__(self):
@@ -71,15 +71,17 @@ class ALPTTable(StoredAs):
         return self.inner.rate(array)
 
     def load(self, rows: Rows) -> Rows:
-        scales = self._scales(rows)
-        own = {n: from_codes(rows[n], scales[n + SCALE], bits=self.bits) for n in self.held(rows)}
-        return scales | own
+        scales = {n: self._scale(rows[n + SCALE], self.initial) for n in self.held(rows)}
+        own = {n: from_codes(rows[n], scale, bits=self.bits) for n, scale in scales.items()}
+        return own | {n + SCALE: scale for n, scale in scales.items()}
 
     def store(self, rows: Rows, noise: Noise) -> Rows:
-        scales, bits = self._scales(rows), self.bits
-        own = self.held(rows)
-        codes = {n: to_codes(rows[n], scales[n + SCALE], noise(n), bits=bits) for n in own}
-        return codes | scales
+        own, bits = self.held(rows), self.bits
+        largest = {n: jnp.max(jnp.abs(rows[n]), axis=-1, keepdims=True) for n in own}
+        starts = {n: jnp.maximum(largest[n] / limit_of(bits), self.initial) for n in own}
+        scales = {n: self._scale(rows[n + SCALE], starts[n]) for n in own}
+        codes = {n: to_codes(rows[n], scales[n], noise(n), bits=bits) for n in own}
+        return codes | {n + SCALE: scale for n, scale in scales.items()}
 
     def inner_rows(self, rows: Rows, key: Keys, context: Context) -> Rows:
         own = super().inner_rows(rows, key, context)
@@ -88,13 +90,10 @@ class ALPTTable(StoredAs):
         batch, limit = len(key.high), limit_of(self.bits)
         return {n: rounded(r, rows[n + SCALE], batch=batch, limit=limit) for n, r in own.items()}
 
-    def _scales(self, rows: Rows) -> Rows:
+    @staticmethod
+    def _scale(scale: Float[Array, "*rows 1"], start: Array | float) -> Float[Array, "*rows 1"]:
         """The scales of rows; one that was cleared, or driven out of range, starts over."""
-        scales = {name + SCALE: rows[name + SCALE] for name in self.held(rows)}
-        return {
-            name: jnp.where((scale > 0) & (scale < jnp.inf), scale, self.initial)
-            for name, scale in scales.items()
-        }
+        return jnp.where((scale > 0) & (scale < jnp.inf), scale, start)
 
 
 def rounded(

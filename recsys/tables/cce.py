@@ -45,7 +45,7 @@ class CCE(Method):
 
     category: ClassVar[Category] = "composition"
     paper: ClassVar[str] = "Tsang and Ahle, NeurIPS 2023"
-    needs: ClassVar[tuple[Need, ...]] = ("vocabulary",)
+    own_needs: ClassVar[tuple[Need, ...]] = ("vocabulary",)
 
     rows: int = 65_536  # of every chunk, centroids and hashed ones together; at least 2
     centroids: int = 256  # of every chunk, at most 65,536; half of the rows where that is less

@@ -30,7 +30,7 @@ class Frequency(Method):
 
     category: ClassVar[Category] = "hashing"
     paper: ClassVar[str] = "Zhang et al., RecSys 2020"
-    needs: ClassVar[tuple[Need, ...]] = ("vocabulary", "counts")
+    own_needs: ClassVar[tuple[Need, ...]] = ("vocabulary", "counts")
 
     rows: int = 65_536  # own and shared together
     share: float = 0.2  # of the rows that are shared, in (0, 1]; rows that nobody is to own as well
@@ -111,9 +111,7 @@ class FrequencyTable(EmbeddingTable):
         return {"weight": jnp.where(self._is_read(key), rows, OUT).reshape(len(rows), -1)}
 
     def decode(self, rows: Rows, key: Keys, context: Context) -> Float[Array, "batch places dim"]:
-        read = rows["weight"].reshape(*key.low.shape, self.probes, self.dim)
-        # What is not read is zero, and must have no gradient either: it would count in the norm.
-        return jnp.sum(jnp.where(self._is_read(key)[..., None], read, 0.0), axis=2)
+        return jnp.sum(rows["weight"].reshape(*key.low.shape, self.probes, self.dim), axis=2)
 
     def _is_own(self, key: Keys) -> Bool[Array, "batch places 1"]:
         """Whether a value has a row of its own."""

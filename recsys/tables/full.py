@@ -23,7 +23,7 @@ class Full(Method):
 
     category: ClassVar[Category] = "none"
     paper: ClassVar[str] = "the collisionless table"
-    needs: ClassVar[tuple[Need, ...]] = ("vocabulary",)
+    own_needs: ClassVar[tuple[Need, ...]] = ("vocabulary",)
 
     initial: float = 0.05  # rows start uniform in [-initial, initial]
 

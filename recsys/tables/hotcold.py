@@ -13,7 +13,7 @@ from recsys.tables.base import Context, EmbeddingTable, Field, Keys, Moves, Nois
 from recsys.tables.frozen.classes import Split, placed
 from recsys.tables.full import Full, regions
 from recsys.tables.hash import Hash
-from recsys.tables.method import Category, Dial, Method
+from recsys.tables.method import Category, Dial, Method, Need
 
 PARTS = ("hot", "cold")
 
@@ -31,6 +31,7 @@ class HotCold(Method):
 
     category: ClassVar[Category] = "dynamic"
     paper: ClassVar[str] = "Zhang et al., RecSys 2020"
+    own_needs: ClassVar[tuple[Need, ...]] = ("vocabulary",)
 
     hot: Method = Full()
     cold: Method = Hash()

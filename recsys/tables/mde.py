@@ -30,7 +30,7 @@ class MDE(Method):
 
     category: ClassVar[Category] = "dimension"
     paper: ClassVar[str] = "Ginart et al., ISIT 2021"
-    needs: ClassVar[tuple[Need, ...]] = ("vocabulary",)
+    own_needs: ClassVar[tuple[Need, ...]] = ("vocabulary",)
 
     alpha: float = 0.3  # in [0, 1]: 0 is one width for all, 1 is as many numbers for every feature
     base: float | None = None  # at least 1: width at the smallest vocabulary; None is dim

@@ -30,7 +30,7 @@ class MEmCom(Method):
 
     category: ClassVar[Category] = "composition"
     paper: ClassVar[str] = "Pansare et al., MLSys 2022"
-    needs: ClassVar[tuple[Need, ...]] = ("vocabulary",)
+    own_needs: ClassVar[tuple[Need, ...]] = ("vocabulary",)
 
     rows: int = 65_536  # shared; beside them, each value has its own numbers
     has_bias: bool = False  # a value has a second number, which is added to every entry

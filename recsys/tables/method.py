@@ -29,8 +29,14 @@ class Method:
 
     category: ClassVar[Category]
     paper: ClassVar[str]
-    needs: ClassVar[tuple[Need, ...]] = ()  # beside keys; what it wraps may need more
+    own_needs: ClassVar[tuple[Need, ...]] = ()  # beside keys
     has_rows: ClassVar[bool] = True  # which a storage can hold; without them all is in Params
+
+    @property
+    def needs(self) -> frozenset[Need]:
+        """What it needs beside keys, and what the methods that it wraps need."""
+        inner = (value for value in vars(self).values() if isinstance(value, Method))
+        return frozenset(self.own_needs).union(*(method.needs for method in inner))
 
     @property
     def keeps_floats(self) -> bool:

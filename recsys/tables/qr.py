@@ -36,7 +36,7 @@ class QR(Method):
 
     category: ClassVar[Category] = "composition"
     paper: ClassVar[str] = "Shi et al., KDD 2020"
-    needs: ClassVar[tuple[Need, ...]] = ("vocabulary",)
+    own_needs: ClassVar[tuple[Need, ...]] = ("vocabulary",)
 
     rows: int = 65_536  # by remainder, at most one a value; beside them, those by quotient
     by: str = "product"  # or "sum"

@@ -30,17 +30,12 @@ class Storage(Method):
     of: Method = Full()  # whose rows are stored
 
     def __post_init__(self):
-        if not self.of.has_rows:
+        if not self.of.has_rows or not self.of.keeps_floats:
             name, inner = type(self).__name__, type(self.of).__name__
+            keeps = "saves codes" if self.of.has_rows else "has none"
             raise ValueError(
-                f"{name} stores the rows of another method, got {inner}, which has none: "
-                f"put a method of rows inside, as {name}(of=Hash())."
-            )
-        if not self.of.keeps_floats:
-            name, inner = type(self).__name__, type(self.of).__name__
-            raise ValueError(
-                f"{name} stores the float rows of another method, got {inner}, which saves codes: "
-                f"put a method that keeps floats inside, as {name}(of=Hash())."
+                f"{name} stores the float rows of another method, got {inner}, which {keeps}: "
+                f"put a method of float rows inside, as {name}(of=Hash())."
             )
 
     @property

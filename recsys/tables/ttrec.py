@@ -37,7 +37,7 @@ class TTRec(Method):
 
     category: ClassVar[Category] = "composition"
     paper: ClassVar[str] = "Yin et al., MLSys 2021"
-    needs: ClassVar[tuple[Need, ...]] = ("vocabulary",)
+    own_needs: ClassVar[tuple[Need, ...]] = ("vocabulary",)
     has_rows: ClassVar[bool] = False
 
     rank: int = 16  # of the train: width of the sums between cores, at least 1

@@ -44,6 +44,11 @@ def training_bytes(state: State) -> dict[str, TrainingBytes]:
     }
 
 
+def kept_bytes(state: State) -> int:
+    """What training keeps of all tables."""
+    return sum(own.total for own in training_bytes(state).values())
+
+
 def _bytes_of(tree: Any, table: str) -> int:
     """Bytes of the arrays that belong to a table, wherever in the tree the tables are."""
     wanted = ("embed", "tables", table)

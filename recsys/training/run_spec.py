@@ -10,7 +10,7 @@ import numpy as np
 
 from recsys.checkpoint import steps
 from recsys.checkpoint.manifest import check, fingerprint, sync, write_json
-from recsys.checkpoint.restoring import differences
+from recsys.checkpoint.restoring import differences, in_words
 from recsys.data.store import Store, manifest_digest
 from recsys.features.schema import Schema
 from recsys.features.vocabulary import Vocabulary
@@ -23,7 +23,6 @@ SPEC, VOCABULARIES = "spec.json", "vocabularies.npz"
 FORMAT = 1  # of the directory; another number is another layout
 CONTENT = ("schema", "splits", "spaces", "vocabularies", "files")  # of a store's manifest
 MAY_CHANGE = ("epochs", "patience")  # when a run goes on: how long it trains at most
-MOST_DIFFERENCES = 3  # named in an error
 PACKAGES = ("recsys", "jax", "flax", "numpy")  # whose versions are noted
 
 
@@ -112,13 +111,13 @@ def refuse_other_store(
     Raises:
         ValueError: the features, the label or a vocabulary differ.
     """
-    told = _told(list(differences(_meaning(schema), _meaning(store.schema))))
-    if not told:
+    what = in_words(list(differences(_meaning(schema), _meaning(store.schema))))
+    if not what:
         other = [name for name in vocabularies if not _same(vocabularies[name], store, name)]
-        told = f"the vocabulary of {', '.join(other)} is another" if other else ""
-    if told:
+        what = f"the vocabulary of {', '.join(other)} is another" if other else ""
+    if what:
         raise ValueError(
-            f"{path} was trained with another schema than {store.path} has ({told}): evaluate it "
+            f"{path} was trained with another schema than {store.path} has ({what}): evaluate it "
             "on its own store, or on raw files, which are read with its schema."
         )
 
@@ -140,21 +139,15 @@ def _meaning(schema: Schema) -> dict[str, Any]:
 
 
 def _fixed(resolved: Resolved, digest: str) -> dict[str, Any]:
-    """What must stay when a run goes on."""
+    """What must stay when a run goes on; the store first, as much else follows from it."""
     told = {name: value for name, value in to_json(resolved).items() if name not in MAY_CHANGE}
-    return {**told, "store": digest}
+    return {"store": digest, **told}
 
 
 def _refuse_other(path: Path, there: dict[str, Any], here: dict[str, Any]) -> None:
-    told = _told(list(differences(there, here)))
-    if told:
+    what = in_words(list(differences(there, here)))
+    if what:
         raise ValueError(
-            f"{path} holds a run of other settings ({told}): give the same ones to go on with it, "
+            f"{path} holds a run of other settings ({what}): give the same ones to go on with it, "
             "or another directory."
         )
-
-
-def _told(different: list[str]) -> str:
-    more = len(different) - MOST_DIFFERENCES
-    tail = f", and {more} more" if more > 0 else ""
-    return ", ".join(different[:MOST_DIFFERENCES]) + tail

@@ -120,6 +120,5 @@ def test_the_bytes_of_an_embedding_are_those_of_its_tables_and_vocabularies():
     embed = Embedding(SCHEMA, Unified(Hash(rows=10), DIM), rngs=nnx.Rngs(0))
     assert embed.table_bytes == 4 * DIM * 10
     assert embed.served_bytes == embed.table_bytes + 8 * 190
-    assert embed.train_bytes == 4 * DIM * 512
     hashed = Embedding(TWICE, Unified(Hash(rows=10), DIM), rngs=nnx.Rngs(0))
     assert hashed.served_bytes == hashed.table_bytes

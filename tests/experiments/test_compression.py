@@ -2,10 +2,9 @@
 
 import dataclasses
 
-import numpy as np
 import pytest
 
-from experiments.compression.contenders import CONTENDERS, FULL, needs_vocabulary
+from experiments.compression.contenders import CONTENDERS, FULL
 from experiments.compression.data_sets import DATA_SETS, DataSet
 from experiments.compression.report import draw, tabulate
 from experiments.compression.sweep import Job, Sweep, jobs, run
@@ -52,15 +51,6 @@ def test_a_run_keeps_to_its_budget_and_says_what_it_took(tmp_path, monkeypatch):
     assert record.table_bytes <= 0.1 * record.full_bytes
     assert 0 < (record.metrics or {})["auc"] < 1
     assert record.served_bytes == record.table_bytes  # hashed: nothing turns values into ranks
-
-
-def test_what_hashes_needs_no_vocabulary_and_what_numbers_values_does():
-    numbers = {feature.name: np.arange(40) for feature in planted.SCHEMA.features}
-    known, _ = planted.SCHEMA.with_vocabularies({**numbers, "label": np.arange(40) % 2})
-    needs = {c.table: needs_vocabulary(c.within(2**20, 16, known), planted.SCHEMA)
-             for c in (FULL, *(c for c in CONTENDERS if c.name == "unified"))
-             if c.table in ("full", "hash", "mde", "cafe")}  # fmt: skip
-    assert needs == {"full": True, "hash": False, "mde": True, "cafe": False}
 
 
 def test_the_report_marks_the_best_and_what_was_capped(tmp_path):

@@ -132,6 +132,16 @@ def test_repeats_are_found_once_for_arrays_that_share_their_addresses(exchange):
     assert reads["a"] is not reads["c"]
 
 
+@pytest.mark.parametrize("way", REPEATS)
+def test_a_read_at_out_leaves_no_sum_behind(exchange, way):
+    at = {"a": jnp.array([[3, OUT], [3, OUT]], jnp.int32), "b": jnp.array([[2, 1]], jnp.int32)}
+    reads = find_repeats(at, exchange, way=way)
+    grads = {"a": jnp.array([[[1.0], [8.0]], [[2.0], [9.0]]]), "b": jnp.array([[[5.0], [6.0]]])}
+    sums = sum_repeats(grads, reads, way=way)
+    assert sums["a"][:, 0].tolist() == [3.0, 0.0, 0.0, 0.0]
+    assert sorted(sums["b"][:, 0].tolist()) == [5.0, 6.0]
+
+
 def test_moves_read_all_sources_before_they_write_any_target(exchange):
     array = jnp.arange(5.0)[:, None]
     moves = Moves(jnp.array([0, 1, OUT, 4]), jnp.array([1, 0, 2, OUT]))

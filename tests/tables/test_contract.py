@@ -17,7 +17,19 @@ from recsys.training import State
 from tests.tables.examples import EXAMPLES
 from tests.toy import DIM, SCHEMA, as_numpy, poisoned
 from tests.training.reference import CLOSE, Expected
-from tests.training.runs import BATCH, EVERY, RECIPE, WITH_ROWS, Run, batch_of, cases, narrow, run
+from tests.training.runs import (
+    BATCH,
+    EVERY,
+    RECIPE,
+    WITH_ROWS,
+    Run,
+    batch_of,
+    cases,
+    freeze,
+    look_up,
+    narrow,
+    run,
+)
 
 pytestmark = pytest.mark.slow
 EACH = pytest.mark.parametrize(("method", "layout"), EVERY)
@@ -93,23 +105,24 @@ def test_every_method_has_an_example():
 def test_vectors_have_the_shape_that_was_asked_for(trained: Run):
     batch = batch_of(trained.data, 0)
     embed = trained.model.embed
-    keys = embed.keys(batch)
-    vectors = embed(batch)
+    keys, vectors = look_up(embed, batch)
     assert {name: vector.shape for name, vector in vectors.items()} == {
         feature.name: (BATCH, DIM) for feature in SCHEMA.categorical
     }
     for name, table in embed.tables.items():
-        got = table(keys[name])
+        got = jax.eval_shape(table, keys[name])
         assert got.shape == (*keys[name].low.shape, DIM)
         assert got.dtype == jnp.float32
-        assert np.isfinite(got).all()
+    assert all(np.isfinite(vector).all() for vector in vectors.values())
 
 
 @EACH
 def test_predicting_is_looking_up(trained: Run):
     batch, model = batch_of(trained.data, 3), trained.model
     np.testing.assert_allclose(
-        trained.learner.predict(trained.state, batch), model(model.embed(batch), batch), atol=CLOSE
+        trained.learner.predict(trained.state, batch),
+        model(look_up(model.embed, batch)[1], batch),
+        atol=CLOSE,
     )
 
 
@@ -203,8 +216,9 @@ def test_what_lies_under_padding_does_not_matter(trained: Run):
     )
     tables = trained.model.embed.tables
     nobody = dataclasses.replace(other, valid=np.zeros_like(batch.valid))
-    for name, key in trained.model.embed.keys(nobody).items():
-        assert all((np.asarray(rows) == OUT).all() for rows in tables[name].address(key).values())
+    for name, key in look_up(trained.model.embed, nobody)[0].items():
+        read = jax.jit(tables[name].address)(key).values()
+        assert all((np.asarray(rows) == OUT).all() for rows in read)
     one, _ = trained.step(batch)
     two, _ = trained.step(other)
     for (name, left), (_, right) in zip(as_numpy(one), as_numpy(two), strict=True):
@@ -235,11 +249,11 @@ def test_rows_beyond_the_height_stay_empty(trained: Run):
 @EACH
 def test_freezing_gives_the_same_vectors(trained: Run):
     embed = trained.model.embed
-    frozen = embed.freeze()
+    frozen = freeze(embed)
     for number in (0, 9):
         batch = batch_of(trained.data, number)
-        served = frozen(batch)
-        for name, vector in embed(batch).items():
+        (_, served), (_, vectors) = look_up(frozen, batch), look_up(embed, batch)
+        for name, vector in vectors.items():
             np.testing.assert_allclose(served[name], vector, rtol=CLOSE, atol=1e-6, err_msg=name)
 
 
@@ -247,7 +261,8 @@ def test_freezing_gives_the_same_vectors(trained: Run):
 def test_saved_arrays_are_as_large_as_reported(trained: Run):
     model = trained.model
     for embed in (model.embed, trained.learner.model(trained.learner.start()).embed):
-        saved = {name: payload_bytes(table.freeze()) for name, table in embed.tables.items()}
+        frozen = freeze(embed).tables
+        saved = {name: payload_bytes(table) for name, table in frozen.items()}
         assert saved == {name: plan.table_bytes for name, plan in embed.plans.items()}
         assert sum(saved.values()) == embed.table_bytes
         assert embed.served_bytes == embed.table_bytes + 8 * sum(f.size for f in _fields(embed))

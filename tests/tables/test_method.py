@@ -10,7 +10,6 @@ import pytest
 from flax import nnx
 
 from recsys.tables.base import Field
-from recsys.tables.method import Method
 from tests.tables.examples import EXAMPLES
 
 DIM = 8
@@ -22,18 +21,12 @@ WITHOUT: dict[str, Any] = {
 EACH = pytest.mark.parametrize("name", EXAMPLES)
 
 
-def needs_of(method: Method) -> set[str]:
-    """What a method and those that it wraps need."""
-    inner = [value for value in vars(method).values() if isinstance(value, Method)]
-    return set(method.needs).union(*map(needs_of, inner))
-
-
 @EACH
 @pytest.mark.parametrize("need", WITHOUT)
 def test_what_it_needs_is_what_it_refuses_to_do_without(name, need):
     method = EXAMPLES[name]
     fields = tuple(dataclasses.replace(field, **WITHOUT[need]) for field in FIELDS)
-    if need in needs_of(method):
+    if need in method.needs:
         with pytest.raises(ValueError, match="feature 'item'"):
             method.table_bytes(DIM, fields)
     else:

@@ -10,9 +10,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from recsys.embedding import Embedding, Vectors
 from recsys.features import Batch
 from recsys.optim import Adagrad, Adam, RowTraining
 from recsys.parallel.mesh import make_mesh
+from recsys.tables.base import Keys
+from recsys.tables.method import Method
 from recsys.training import Learner, Recipe, State
 from tests.tables.examples import COMBINATIONS, EXAMPLES
 from tests.toy import LAYOUTS, SCHEMA, Toy, clicks, grouped, taller
@@ -72,6 +75,18 @@ def layout_of(method: str, layout: str):
     return make({**EXAMPLES, **COMBINATIONS}[method])
 
 
+@jax.jit
+def look_up(embed: Embedding, batch: Batch) -> tuple[dict[str, Keys], Vectors]:
+    """The keys of a batch for each table, and its vectors."""
+    return embed.keys(batch), embed(batch)
+
+
+@jax.jit
+def freeze(embed: Embedding) -> Any:
+    """The served form."""
+    return embed.freeze()
+
+
 @functools.cache
 def learner(
     method: str, layout: str, recipe: Recipe = RECIPE, *, devices: int = 1, seed: int = 0
@@ -93,10 +108,14 @@ def run(method: str, layout: str, recipe: Recipe = RECIPE, steps: int = 40) -> R
 
 
 def tall(method: Any, times: int) -> Any:
-    """A method with so many times the rows, where it counts them itself."""
-    grown = {"rows": lambda rows: rows * times, "of": lambda inner: tall(inner, times)}
-    own = [field.name for field in dataclasses.fields(method) if field.name in grown]
-    return dataclasses.replace(method, **{name: grown[name](getattr(method, name)) for name in own})
+    """A method with so many times the rows or values, where it counts them itself."""
+    grown: dict[str, Any] = {}
+    for name, value in vars(method).items():
+        if isinstance(value, Method):
+            grown[name] = tall(value, times)
+        elif name in ("rows", "values"):
+            grown[name] = value * times
+    return dataclasses.replace(method, **grown)
 
 
 @dataclasses.dataclass(frozen=True)
