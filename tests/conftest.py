@@ -2,6 +2,7 @@
 
 import gc
 import os
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +19,13 @@ hypothesis.settings.load_profile("shared")
 jax.config.update("jax_platforms", "cpu")
 jax.config.update("jax_num_cpu_devices", 8)
 jax.config.update("jax_numpy_rank_promotion", "raise")
+# What several tests compile alike is compiled once in a run: workers inherit the directory.
+COMPILED = "JAX_COMPILATION_CACHE_DIR"
+if COMPILED not in os.environ:
+    COMPILED_HERE = tempfile.TemporaryDirectory(prefix="compiled-")  # goes when the run ends
+    os.environ[COMPILED] = COMPILED_HERE.name
+jax.config.update("jax_compilation_cache_dir", os.environ[COMPILED])
+jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
 
 # Each compiled program takes memory maps, of which Linux gives a process 65,530; beyond, XLA
 # crashes. Programs that tests keep are compiled again where they are wanted again.

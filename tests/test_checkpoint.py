@@ -222,7 +222,7 @@ def test_an_error_of_a_background_save_comes_out(tmp_path, mesh1):
         saver.wait()
 
 
-@pytest.mark.slow
+@pytest.mark.system
 @pytest.mark.parametrize("devices", [1, 8])
 def test_a_blocking_save_of_a_gigabyte_takes_less_than_64_mb(tmp_path, devices):
     command = [sys.executable, "-m", "tests.system.save_large", str(tmp_path), str(devices)]

@@ -12,6 +12,8 @@ from recsys.cli import main
 from tests.cli.told import Told
 from tests.events import write_events
 
+pytestmark = pytest.mark.slow
+
 SMALL = ["--epochs", "2", "--batch", "128", "--model-options", "hidden=8", "--no-verify"]
 HEAD = "time,user,item,tags,price,click\n"
 

@@ -89,6 +89,7 @@ def test_types_of_parquet_and_json_make_the_same_store_as_text(raw, tmp_path):
         assert store.manifest["files"] == wanted.manifest["files"]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("small_blocks")
 def test_only_training_rows_are_learned_from(raw, tmp_path):
     features = [

@@ -12,6 +12,7 @@ def log() -> planted.Planted:
     return planted.generate()
 
 
+@pytest.mark.slow
 def test_the_best_possible_auc_is_the_one_documented(log):
     best = roc_auc_score(log.columns["label"], log.probability)
     assert f"AUC of {best:.4f}" in (planted.__doc__ or "").replace("\n", " ")

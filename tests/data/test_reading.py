@@ -77,6 +77,7 @@ def test_files_patterns_and_folders_are_read_in_the_order_of_their_names(tmp_pat
         assert [row["day"] for row in rows_of(list(open_log(source)))] == ["1", "2", "3"]
 
 
+@pytest.mark.slow
 def test_cells_with_delimiters_quotes_and_line_breaks_come_through_any_cut(tmp_path):
     rng = np.random.default_rng(0)
     cells = ["a", 'b"c', "x\ny", "", '5" disk', "q,r", '"', "\n", '","']

@@ -53,6 +53,7 @@ def test_a_run_keeps_to_its_budget_and_says_what_it_took(tmp_path, monkeypatch):
     assert record.served_bytes == record.table_bytes  # hashed: nothing turns values into ranks
 
 
+@pytest.mark.slow
 def test_the_report_marks_the_best_and_what_was_capped(tmp_path):
     better = dataclasses.replace(RUN, table="robe", metrics={"auc": 0.82, "is_capped": 1.0})
     again = dataclasses.replace(RUN, seed=1, metrics={"auc": 0.79, "is_capped": 0.0})

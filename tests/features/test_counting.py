@@ -29,6 +29,7 @@ def assert_same(found: Vocabulary, wanted: Vocabulary) -> None:
         np.testing.assert_array_equal(found.to_arrays()[name], array)
 
 
+@pytest.mark.slow
 @given(CHUNKS, st.integers(1, 4), st.none() | st.integers(1, 20), st.booleans())
 def test_it_agrees_with_a_vocabulary_of_the_whole(chunks, min_count, max_values, counted):
     counts = Counts()

@@ -104,6 +104,7 @@ def test_a_log_without_rows_is_an_empty_batch():
 ROWS = st.lists(st.lists(st.none() | st.integers(0, 9), max_size=6), min_size=1, max_size=8)
 
 
+@pytest.mark.slow
 @given(ROWS, st.integers(1, 5), st.sampled_from(["bag", "sequence"]))
 def test_padding_agrees_with_slices_of_lists(rows, length, kind):
     schema = Schema((Feature("x", kind, length=length),))

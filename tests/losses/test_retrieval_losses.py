@@ -68,6 +68,7 @@ def test_every_loss_has_an_example():
     assert {name: type(loss) for name, loss in EXAMPLES.items()} == RETRIEVAL_LOSSES
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_it_agrees_with_its_formula(name, strict_dtypes):
     for seed in range(3):
@@ -80,6 +81,7 @@ def test_its_spec_survives_json(name):
     assert from_json(to_json(EXAMPLES[name])) == EXAMPLES[name]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_padding_and_own_items_change_nothing_and_have_no_gradient(name):
     given = scores()
@@ -109,6 +111,7 @@ def test_a_better_target_costs_less_and_a_better_negative_no_less(name):
     assert float(loss(raised)) < float(loss(given)) <= float(loss(rivals))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_a_batch_without_negatives_or_without_targets_is_finite(name):
     given = scores()
@@ -124,6 +127,7 @@ def test_a_batch_without_negatives_or_without_targets_is_finite(name):
         assert np.isfinite(np.asarray(gradient)).all()
 
 
+@pytest.mark.slow
 def test_own_items_are_found_however_often_a_candidate_comes():
     candidate = jnp.array([7, 3, 7, 2**32 - 1, 0], jnp.uint32)
     known = jnp.array([[7, 1], [0, 2**32 - 1], [3, 7]], jnp.uint32)
@@ -132,6 +136,7 @@ def test_own_items_are_found_however_often_a_candidate_comes():
     np.testing.assert_array_equal(own(candidate, known, is_known), expected)
 
 
+@pytest.mark.slow
 def test_own_items_agree_with_comparing_all_pairs():
     rng = np.random.default_rng(0)
     candidate = rng.integers(0, 30, 40).astype(np.uint32)

@@ -38,6 +38,7 @@ def _gradient(sign: float) -> np.ndarray:
     return np.asarray(jax.grad(_loss)(SCORES, drawn, sign * np.log(DRAWS * CHANCE[drawn])))
 
 
+@pytest.mark.slow
 def test_the_whole_catalogue_as_candidates_is_the_full_softmax():
     every, once = np.arange(ITEMS), np.zeros(ITEMS)
     assert float(_loss(SCORES, every, once)) == pytest.approx(float(_full(SCORES)), rel=1e-5)
@@ -46,10 +47,12 @@ def test_the_whole_catalogue_as_candidates_is_the_full_softmax():
     )
 
 
+@pytest.mark.slow
 def test_the_corrected_gradient_is_that_of_the_full_softmax():
     np.testing.assert_allclose(_gradient(1.0), jax.grad(_full)(SCORES), atol=0.01)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sign", [0.0, -1.0])
 def test_without_the_correction_or_with_its_sign_wrong_it_is_not(sign):
     assert np.abs(_gradient(sign) - np.asarray(jax.grad(_full)(SCORES))).max() > 0.05

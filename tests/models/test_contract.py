@@ -25,6 +25,8 @@ from tests.models.schemas import EVERY, LAYOUTS, SCHEMAS, examples, grouped
 from tests.tables.examples import EXAMPLES as METHODS
 from tests.toy import DIM, SCHEMA, clicks
 
+pytestmark = pytest.mark.slow
+
 LAYOUT = LAYOUTS["grouped"]
 EXAMPLES: dict[str, RankerSpec] = {
     "dcn": DCN(EVERY, LAYOUT, cross=2, hidden=(8, 5)),
@@ -95,7 +97,6 @@ def test_its_spec_survives_json(name):
     assert from_json(to_json(EXAMPLES[name])) == EXAMPLES[name]
 
 
-@pytest.mark.slow
 def test_the_loss_is_the_weighted_log_loss_of_a_logit_an_example(ran):
     assert ran.logit.shape == (len(BATCH),)
     assert ran.logit.dtype == np.float32
@@ -146,7 +147,6 @@ def shapes(spec: Any) -> Any:
     return jax.eval_shape(run, batch)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("schema", SCHEMAS)
 @pytest.mark.parametrize("name", MODELS)
 def test_any_schema_will_do(name, schema):
@@ -154,14 +154,12 @@ def test_any_schema_will_do(name, schema):
     assert (logit.shape, logit.dtype) == ((32,), jnp.float32)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("method", METHODS)
 def test_any_table_will_do(method):
     """Rankers see vectors and no tables, so that one speaks for all."""
     assert shapes(DLRM(EVERY, grouped(METHODS[method]))).shape == (32,)
 
 
-@pytest.mark.slow
 def test_numbers_alone_are_trained():
     schema = SCHEMAS["numbers only"]
     spec = DCN(schema, LAYOUTS["unified"], hidden=(8,))
@@ -180,7 +178,6 @@ def test_a_ranker_that_says_nothing_says_so(look_up):
         model(look_up(BATCH), BATCH)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", MODELS)
 def test_it_learns(name):
     """The toy task, whose clicks are products of features."""

@@ -20,6 +20,8 @@ from recsys.tables.base import Context
 from recsys.towers.pooling import Attention
 from recsys.training import Learner, Recipe
 
+pytestmark = pytest.mark.slow
+
 ITEMS = 30
 SCHEMA = Schema(
     (

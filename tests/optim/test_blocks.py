@@ -1,6 +1,7 @@
 """Training distinct rows block by block ends where training them all at once does."""
 
 import dataclasses
+import functools
 
 import jax
 import numpy as np
@@ -17,7 +18,8 @@ from recsys.training import Learner, Recipe
 pytestmark = pytest.mark.slow
 
 SCHEMA = Schema(tuple(Feature(name) for name in "abcd"))
-EXAMPLES = 1024  # times four features: 4,096 places, two blocks of 2,048 where all are distinct
+EXAMPLES = 1024  # times four features: 4,096 places, two small blocks where all are distinct
+SMALL = 2048  # rows of a block
 
 
 def batch(values: int, *, seed: int) -> Batch:
@@ -27,14 +29,22 @@ def batch(values: int, *, seed: int) -> Batch:
     return SCHEMA.encode({**columns, "label": draw.integers(0, 2, EXAMPLES)})
 
 
-def trained(method: Hash | INT8, batches: list[Batch]):
-    """The rows and slots after a step on each batch."""
+@functools.cache
+def learner_of(method: Hash | INT8, block: int) -> Learner:
+    """Its first step is compiled for blocks of so many rows."""
     model = DCN(SCHEMA, Unified(method, 4), hidden=(8,))
     recipe = Recipe(rows=RowTraining(LazyAdam(), average=0.9))
-    learner = Learner(lambda: model.build(rngs=nnx.Rngs(0)), recipe)
+    return Learner(lambda: model.build(rngs=nnx.Rngs(0)), recipe)
+
+
+def trained(method: Hash | INT8, batches: list[Batch], *, block: int = touched.BLOCK):
+    """The rows and slots after a step on each batch."""
+    learner = learner_of(method, block)
     state = learner.start()
-    for one in batches:
-        state, _ = learner.step(state, one)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(touched, "BLOCK", block)
+        for one in batches:
+            state, _ = learner.step(state, one)
     return jax.device_get((state.rows, state.slots, state.params))
 
 
@@ -51,17 +61,15 @@ def assert_same(blocked: np.ndarray, whole: np.ndarray) -> None:
 
 @pytest.mark.parametrize("method", [Hash(rows=50_000), INT8(of=Hash(rows=50_000))], ids=str)
 @pytest.mark.parametrize("values", [3, 700, 1_000_000], ids="{} values".format)
-def test_blocks_end_where_all_at_once_does(monkeypatch, method, values):
+def test_blocks_end_where_all_at_once_does(method, values):
     batches = [batch(values, seed=seed) for seed in range(3)]
     whole = trained(method, batches)
-    monkeypatch.setattr(touched, "BLOCK", 2048)
-    jax.tree.map(assert_same, trained(method, batches), whole)
+    jax.tree.map(assert_same, trained(method, batches, block=SMALL), whole)
 
 
-def test_a_skipped_step_does_no_block(monkeypatch):
-    monkeypatch.setattr(touched, "BLOCK", 2048)
+def test_a_skipped_step_does_no_block():
     good = batch(1_000_000, seed=0)
     bad = dataclasses.replace(good, label=np.full(EXAMPLES, np.nan, np.float32))
     method = Hash(rows=50_000)
-    before, after = trained(method, [good]), trained(method, [good, bad])
+    before, after = (trained(method, own, block=SMALL) for own in ([good], [good, bad]))
     jax.tree.map(np.testing.assert_array_equal, after, before)

@@ -69,6 +69,7 @@ def test_weight_decay_shrinks_touched_rows_and_no_others(exchange):
     np.testing.assert_array_equal(np.delete(after, 4, axis=0), np.delete(table, 4, axis=0))
 
 
+@pytest.mark.slow
 def test_weight_decay_by_step_makes_up_for_the_steps_before_the_touch(exchange):
     training = RowTraining(SGD(0.5), weight_decay=0.1, decay_by="step")
     table, slots, _ = fresh(training)
@@ -132,6 +133,7 @@ def test_repeats_are_found_once_for_arrays_that_share_their_addresses(exchange):
     assert reads["a"] is not reads["c"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", REPEATS)
 def test_a_read_at_out_leaves_no_sum_behind(exchange, way):
     at = {"a": jnp.array([[3, OUT], [3, OUT]], jnp.int32), "b": jnp.array([[2, 1]], jnp.int32)}
@@ -155,6 +157,7 @@ def test_a_row_that_is_cleared_starts_with_fresh_slots(exchange):
     np.testing.assert_array_equal(training.move(slots, moves, exchange)["sum"], [[0.5], [3.0]])
 
 
+@pytest.mark.slow
 def test_a_moving_row_may_gather_another_and_brings_its_own_slots(exchange):
     training = RowTraining(Adagrad())
     table = Full().build(1, (Field("a", 4, 0),), rngs=nnx.Rngs(0))

@@ -27,6 +27,7 @@ def way(request):
     return request.param
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", WAYS)
 @settings(max_examples=60, deadline=None)
 @given(

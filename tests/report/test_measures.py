@@ -55,6 +55,7 @@ def test_a_vocabulary_knows_its_values_and_one_more():
     assert len(found["tags"]) == 1
 
 
+@pytest.mark.slow
 def test_bytes_of_a_shared_table_are_shared_out_by_values():
     embed, values = embedding(Unified(Full(), 4), user=30, item=10)
     user, item = by_feature(embed, values)

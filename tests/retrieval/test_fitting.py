@@ -15,6 +15,8 @@ from recsys.training import Learner, Recipe
 from tests.retrieval.drawn import ITEMS, USERS, interactions
 from tests.retrieval.towers import HISTORY_ONLY
 
+pytestmark = pytest.mark.slow
+
 DATA = interactions()
 SIDES = Sides.of(HISTORY_ONLY, DATA.train)
 RECIPE = Recipe(rows=RowTraining(LazyAdam(0.03)), dense=Adam(0.03))

@@ -84,6 +84,7 @@ def test_candidates_beyond_the_catalogue_are_padding():
     np.testing.assert_allclose(batch.numbers, 0, atol=1e-6)  # each is there once
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("power", [0.0, 0.5])
 @pytest.mark.parametrize("in_batch", [False, True])
 @pytest.mark.parametrize("history", ["half", "all"])

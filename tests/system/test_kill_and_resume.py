@@ -51,7 +51,7 @@ def wait(process: subprocess.Popen, seconds: float) -> None:
         return
 
 
-@pytest.mark.slow
+@pytest.mark.system
 def test_a_run_killed_twenty_times_ends_as_if_it_was_not(tmp_path, start):
     undisturbed, killed = tmp_path / "undisturbed", tmp_path / "killed"
     assert start(undisturbed, 2**30).wait() == 0

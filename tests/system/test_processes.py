@@ -28,7 +28,7 @@ def told_by(count: int) -> list[dict]:
     return [json.loads(process.communicate()[0].splitlines()[-1]) for process in started]
 
 
-@pytest.mark.slow
+@pytest.mark.system
 def test_two_processes_learn_what_one_learns():
     (alone,) = told_by(1)
     together = told_by(2)

@@ -15,6 +15,8 @@ from tests.tables.test_cafe_training import rows_of
 from tests.toy import LAYOUTS, Toy, clicks
 from tests.training.runs import BATCH, batch_of
 
+pytestmark = pytest.mark.slow
+
 SMALL = AdaptEmb(rows=24, share=0.5, ways=4, candidates=4, threshold=3.0)
 NO_GRADIENT = [[0.0, 0.0], [0.0, 0.0], [0.0, 0.0]]
 
@@ -64,7 +66,6 @@ def test_bytes_are_rows_and_tags_and_the_served_form_looks_up_the_same():
     assert payload_bytes(frozen) == SMALL.table_bytes(4, FIELDS) == 4 * 4 * 24 + 4 * 12
 
 
-@pytest.mark.slow
 def test_rows_are_handed_out_while_training_and_slots_move_along():
     spec = AdaptEmb(rows=120, share=0.5, ways=4, candidates=6, threshold=20.0)
     own = Learner(Toy(LAYOUTS["unified"](spec)), Recipe(rows=RowTraining(Adagrad(0.2))))

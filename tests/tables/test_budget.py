@@ -15,6 +15,8 @@ from recsys.tables import Hash
 from tests.tables.examples import EXAMPLES
 from tests.toy import DIM, LAYOUTS, SCHEMA
 
+pytestmark = pytest.mark.slow
+
 PLANS = {
     "unified": Unified(EXAMPLES["full"], DIM).plans(SCHEMA)["unified"],
     "of_one_feature": PerFeature(EXAMPLES["full"], DIM).plans(SCHEMA)["item"],
@@ -33,7 +35,6 @@ def bytes_of_settings(plan: Plan) -> list[int]:
     return [dial.make(n).table_bytes(plan.dim, plan.fields) for n in range(dial.settings)]
 
 
-@pytest.mark.slow
 @EACH
 @pytest.mark.parametrize("plan", PLANS)
 def test_a_larger_setting_never_costs_less(method, plan):
@@ -78,7 +79,6 @@ def test_fitting_keeps_the_other_options(method):
     assert once.within(costs[len(costs) // 2]) == once
 
 
-@pytest.mark.slow
 @EACH
 @settings(max_examples=8, deadline=None)
 @given(share=st.floats(0, 1.5))
@@ -108,7 +108,6 @@ def test_a_vocabulary_too_small_for_its_share_leaves_the_rest_to_others():
     assert [plan.method for plan in fitted.plans(SCHEMA).values()] == [Hash(60), Hash(90), Hash(40)]
 
 
-@pytest.mark.slow
 @EACH
 def test_the_last_group_takes_what_the_others_leave(method):
     exact = Group(("tags",), PerFeature(EXAMPLES["full"], DIM))

@@ -18,6 +18,8 @@ from recsys.tables.cafe import LEAST, CAFETable
 from recsys.tables.hash import hashed
 from tests.toy import as_numpy
 
+pytestmark = pytest.mark.slow
+
 SMALL = CAFE(rows=24, share=0.5, ways=4, candidates=4, threshold=3.0, every=10)
 FIELDS = (Field("one", None, salt=1), Field("two", 50, salt=2))
 
@@ -60,7 +62,6 @@ def observe(table: AdaptiveTable, key: Keys, norms: list[list[float]]) -> dict[i
     return {target: source for target, source in pairs if target != OUT}
 
 
-@pytest.mark.slow
 def test_a_value_met_again_and_again_gets_a_row_of_its_own():
     table, key = built(), keys_of(["popular", "rare"], [7, 8])
     before = table.address(key)["weight"]
@@ -99,7 +100,6 @@ def test_padding_and_skipped_steps_leave_the_sketch_as_it_was():
         np.testing.assert_array_equal(one, other, err_msg=name)
 
 
-@pytest.mark.slow
 def test_a_value_that_is_met_no_more_reads_its_shared_row_again():
     table, key = built(), keys_of(["popular", "rare"], [7, 8])
     shared = shared_rows(table, key)
@@ -196,7 +196,6 @@ def test_a_medium_value_that_becomes_hot_starts_from_the_sum_that_it_read():
     assert (moves.source[at], moves.plus[at]) == (first, second)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("dim", [1, 4, 16])
 def test_bytes_are_hot_and_shared_rows_and_a_tag_for_each_hot_one(dim):
     spec = CAFE(rows=100, share=0.7, ways=8)
@@ -205,7 +204,6 @@ def test_bytes_are_hot_and_shared_rows_and_a_tag_for_each_hot_one(dim):
     assert payload_bytes(frozen) == spec.table_bytes(dim, FIELDS) == 4 * dim * 100 + 4 * 64
 
 
-@pytest.mark.slow
 def test_the_served_form_looks_up_the_same_without_the_sketch():
     table = built()
     rng = np.random.default_rng(0)

@@ -19,6 +19,8 @@ from tests.tables.lookup import built, everyone, keys, look_up
 from tests.toy import DIM, Toy, clicks
 from tests.training.runs import BATCH, RECIPE, batch_of
 
+pytestmark = pytest.mark.slow
+
 ITEM = (Field("item", 100, salt=1),)
 TWO = (Field("small", 10, salt=1), Field("large", 90, salt=2))
 ALL = everyone(100)
@@ -126,7 +128,6 @@ def test_its_rows_may_be_stored_as_integers_and_are_clustered_there():
     np.testing.assert_allclose(look_up(table, ALL), look_up(floats, ALL), rtol=0.02)
 
 
-@pytest.mark.slow
 @pytest.mark.xdist_group("cce")
 def test_clustering_is_how_it_learns_more_than_hashing():
     """The same table with and without it, over two seeds."""

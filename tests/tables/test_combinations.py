@@ -55,6 +55,7 @@ BASES = {
 WIDTH_ONE = {"memcom"}  # its scalars: two codes of 4 bits do not fit a row of one
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("base", BASES)
 @pytest.mark.parametrize("storage", [FP16, INT16, INT8, INT4, ALPT])
 def test_every_storage_holds_the_rows_of_every_base(storage, base):

@@ -89,7 +89,7 @@ def test_bytes_are_those_of_the_network_alone():
 
 
 def test_a_storage_of_rows_and_a_network_of_nothing_are_refused():
-    with pytest.raises(ValueError, match="INT8 stores the rows of another method, got DHE"):
+    with pytest.raises(ValueError, match="INT8 stores the float rows of another method, got DHE"):
         INT8(of=DHE())
     with pytest.raises(ValueError, match="at least one of each, got hashes=1024, width=0"):
         DHE(width=0)

@@ -9,6 +9,8 @@ from flax import nnx
 from recsys.tables import BF16, FP16
 from recsys.tables.base import Field
 
+pytestmark = pytest.mark.slow
+
 FIELDS = (Field("only", 30, salt=1),)
 FORMATS = {"fp16": (FP16(), np.float16), "bf16": (BF16(), ml_dtypes.bfloat16)}
 EACH = pytest.mark.parametrize("name", FORMATS)
@@ -24,7 +26,6 @@ def stored(name: str, row: list[float], noise: float) -> np.ndarray:
     return np.asarray(bits["weight"]).view(FORMATS[name][1])[0].astype(np.float64)
 
 
-@pytest.mark.slow
 def test_half_floats_by_hand():
     """Between 1 and 2 they lie 1/1024 apart: 1.25 steps beyond 1 is 1 step, and 0.25 of another.
 
@@ -46,7 +47,6 @@ def test_bfloat16_by_hand():
     np.testing.assert_array_equal(up, [1 + 4 / 128, 1 / 64 + 4 / 8192, -1 - 3 / 128, 0])
 
 
-@pytest.mark.slow
 @EACH
 @pytest.mark.parametrize("noise", [0.0, 0.5, 1 - 2**-24])
 def test_every_number_of_the_format_keeps_its_bits_whatever_the_noise(name, noise):

@@ -32,6 +32,7 @@ def test_rows_go_to_the_values_seen_most_often_whatever_their_feature(rows, owne
     assert Frequency(rows=rows, share=1 / rows).owners(BOTH) == owners
 
 
+@pytest.mark.slow
 def test_owners_read_one_row_that_nobody_else_reads_and_the_others_read_two():
     table = built(Frequency(rows=30, share=0.43), 4, BOTH)
     address = np.asarray(table.address(ALL)["weight"]).reshape(21, 2, 2)
@@ -44,6 +45,7 @@ def test_owners_read_one_row_that_nobody_else_reads_and_the_others_read_two():
         assert ((rest >= 17) & (rest < 30)).all()
 
 
+@pytest.mark.slow
 def test_a_vector_is_the_own_row_or_the_sum_of_two_shared_ones():
     table = built(Frequency(rows=30, share=0.43), 2, BOTH)
     table.rows["weight"][...] = jnp.arange(512.0)[:, None] * jnp.array([[1.0, -1.0]])
@@ -53,6 +55,7 @@ def test_a_vector_is_the_own_row_or_the_sum_of_two_shared_ones():
     np.testing.assert_array_equal(look_up(table, key), np.stack([by_hand, np.negative(by_hand)], 2))
 
 
+@pytest.mark.slow
 def test_without_owners_it_is_double_hashing():
     """So what owners read is what the method adds."""
     alike, other = Frequency(rows=60, share=1.0), Frequency(rows=60)
@@ -61,6 +64,7 @@ def test_without_owners_it_is_double_hashing():
     assert (look_up(built(other, 4, BOTH), ALL)[:6, 0] != double[:6, 0]).any(axis=1).all()
 
 
+@pytest.mark.slow
 def test_two_lookups_of_one_value_have_rows_of_their_own_and_features_of_one_space_share():
     lookups = (USER, dataclasses.replace(USER, salt=3))
     spaces = (USER, dataclasses.replace(USER, name="friend"))
@@ -78,6 +82,7 @@ def test_vectors_start_with_the_spread_of_a_plain_row():
         np.testing.assert_allclose(part.std(), 0.05 / np.sqrt(3), rtol=0.05)
 
 
+@pytest.mark.slow
 def test_its_rows_may_be_stored_as_integers():
     method = INT8(of=Frequency(rows=30))
     table, floats = built(method, 8, BOTH), built(method.of, 8, BOTH)

@@ -60,6 +60,7 @@ PAIRS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pair", PAIRS)
 def test_any_two_methods_stand_side_by_side(pair):
     method = PAIRS[pair]
@@ -74,6 +75,7 @@ def test_any_two_methods_stand_side_by_side(pair):
     assert all((np.asarray(rows) == OUT).all() for rows in table.address(nobody).values())
 
 
+@pytest.mark.slow
 def test_each_part_answers_as_it_does_alone():
     method = HotCold(Full(), MultiHash(rows=9), values=8)
     table = built(method, 4, FIELDS)
@@ -86,6 +88,7 @@ def test_each_part_answers_as_it_does_alone():
         np.testing.assert_array_equal(look_up(alone, own[part])[is_its], vectors[is_its])
 
 
+@pytest.mark.slow
 def test_the_parts_do_their_own_work_on_their_rows():
     """CAFE ages its scores, and hands its moves on under the name of the array here."""
     table = built(PAIRS["mde_cafe"], 4, FIELDS)

@@ -18,6 +18,8 @@ from recsys.training import Learner, Recipe
 from recsys.training.passes import row_noise
 from tests.toy import LAYOUTS, Toy, clicks
 
+pytestmark = pytest.mark.slow
+
 FIELDS = (Field("small", 5, salt=1), Field("large", 700, salt=2))
 NAMES = ("weight", "weight.scale")
 
@@ -85,7 +87,6 @@ def test_a_scale_sticks_until_the_row_outgrows_it_or_leaves_half_of_it():
         assert float(from_bits(stored["weight.scale"])[0, 0]) == scale
 
 
-@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(largest=st.floats(2**-80, 2**80, width=32) | st.integers(128, 255).map(lambda m: 127.0 * m))
 def test_a_fresh_scale_is_the_smallest_bfloat16_that_covers_the_row(largest):
@@ -129,7 +130,6 @@ def test_a_cleared_row_reads_zero_and_can_learn_again():
     np.testing.assert_allclose(again["weight"], np.full((1, 4), 0.5), rtol=1 / 127)
 
 
-@pytest.mark.slow
 def test_rounding_is_right_on_average():
     """Over n draws the mean of a code of fraction f has standard error sqrt(f (1 - f) / n)."""
     draws, at = 4000, [3, 8, 1000]
@@ -151,7 +151,6 @@ def test_rounding_is_right_on_average():
     assert (np.abs(mean - (whole + fraction)) < 4 * error).all()
 
 
-@pytest.mark.slow
 def test_noise_belongs_to_seed_step_array_row_and_column():
     here = drawn([7, 9])
     np.testing.assert_array_equal(drawn([5, 9, 2, 7])[[3, 1]], here)  # wherever a row is read
@@ -186,7 +185,6 @@ def _loss(learner, state, data) -> float:
     return float(np.mean(np.logaddexp(0, logit) - data.label * logit))
 
 
-@pytest.mark.slow
 def test_small_updates_add_up_and_are_lost_without_stochastic_rounding():
     floats = Full(initial=0.5)  # codes of 1/254, and an update moves an entry by a tenth of that
     (start, end), (start8, end8), (start0, end0) = (
@@ -198,7 +196,6 @@ def test_small_updates_add_up_and_are_lost_without_stochastic_rounding():
     assert start0 - end0 < 0.2 * gain
 
 
-@pytest.mark.slow
 def test_rows_that_nobody_reads_keep_their_bytes_for_many_steps():
     learner = Learner(Toy(LAYOUTS["unified"](INT8())))
     data = clicks(2000)

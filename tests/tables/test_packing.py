@@ -18,6 +18,7 @@ def coded(draw: st.DrawFn) -> tuple[int, np.ndarray]:
     return bits, drawn.integers(0, 1 << bits, (rows, count)).astype(np.uint8)
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(coded())
 def test_packing_and_unpacking_returns_the_codes_at_their_exact_size(example):
@@ -38,6 +39,7 @@ def test_packing_is_that_of_a_string_of_bits(example):
         assert packed.tobytes() == number.to_bytes(len(packed), "little")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bits", range(1, 9))
 def test_jax_packs_the_same_bits_as_numpy(bits: int, strict_dtypes: None):
     codes = np.random.default_rng(bits).integers(0, 1 << bits, (2, 5, 13)).astype(np.uint8)

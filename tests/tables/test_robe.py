@@ -9,6 +9,8 @@ from recsys.tables import INT8, ROBE
 from recsys.tables.base import Field, payload_bytes
 from tests.tables.lookup import built, everyone, look_up
 
+pytestmark = pytest.mark.slow
+
 FIELDS = (Field("item", 400, salt=1), Field("text", None, salt=2))
 VALUES = everyone(400, fields=2)
 
@@ -29,7 +31,6 @@ def sign_of(field: Field, value: int, entry: int) -> int:
     return -1 if (int(words[entry // 32 % 2][0]) >> entry % 32) & 1 else 1
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("rows", "z", "dim"),
     [(40, 1, 5), (20, 3, 8), (11, 4, 8), (5, 8, 8), (9, 20, 8), (30, 16, 70)],
@@ -72,13 +73,11 @@ def test_runs_start_anywhere_and_not_only_where_rows_do():
     assert set(first.astype(int)) == set(range(40))
 
 
-@pytest.mark.slow
 def test_vectors_start_with_the_spread_of_a_plain_row():
     vectors = look_up(built(ROBE(rows=3000, z=3), 8, FIELDS), VALUES)
     np.testing.assert_allclose(vectors.std(), 0.05 / np.sqrt(3), rtol=0.03)
 
 
-@pytest.mark.slow
 def test_its_rows_may_be_stored_as_integers():
     method = INT8(of=ROBE(rows=60, z=4))
     table, floats = built(method, 8, FIELDS), built(method.of, 8, FIELDS)

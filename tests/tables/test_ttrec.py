@@ -70,7 +70,7 @@ def test_bytes_are_those_of_the_cores():
 
 
 def test_a_storage_of_rows_and_a_rank_of_nothing_are_refused():
-    with pytest.raises(ValueError, match="INT8 stores the rows of another method, got TTRec"):
+    with pytest.raises(ValueError, match="INT8 stores the float rows of another method, got TTRec"):
         INT8(of=TTRec())
     with pytest.raises(ValueError, match="a rank of at least 1, got 0"):
         TTRec(rank=0)

@@ -60,6 +60,7 @@ def test_a_table_of_its_own_at_the_right_width_is_read_as_it_is():
         np.testing.assert_allclose(stacked[:, 2 + place], mapped, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_features_of_one_table_that_read_the_same_row_are_told_apart():
     tower, row = stack(Unified(TABLE, 4), 4), vectors(a=4)["a"]
     stacked = np.asarray(tower({"a": row, "b": vectors(b=8)["b"], "c": row, "d": row}, NOTHING))
@@ -89,6 +90,7 @@ def test_vectors_of_the_right_width_already_come_first():
     assert stacked.shape == (2, 5, 4)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("strict_dtypes")
 def test_a_number_scales_its_vector():
     numbers = drawn(lambda: NumberVectors(2, 3, rngs=nnx.Rngs(0)))

@@ -8,6 +8,8 @@ from flax import nnx
 from recsys.towers import FeatureGate
 from tests.drawn import drawn
 
+pytestmark = pytest.mark.slow
+
 pytestmark = pytest.mark.usefixtures("strict_dtypes")
 
 
@@ -22,7 +24,6 @@ def test_a_constant_gate_by_hand():
     np.testing.assert_allclose(gate(jnp.array([[5.0, 5.0, 5.0]])), [[5.0, 10.0, 0.0]], atol=1e-5)
 
 
-@pytest.mark.slow
 def test_a_context_decides_for_each_example_by_itself():
     gate = drawn(lambda: FeatureGate(2, 1, rngs=nnx.Rngs(0)))
     gate.head.kernel[...] = jnp.array([[100.0, -100.0]])
@@ -32,7 +33,6 @@ def test_a_context_decides_for_each_example_by_itself():
     np.testing.assert_allclose(gate(jnp.ones((3, 2)), context), open_shut, atol=1e-5)
 
 
-@pytest.mark.slow
 def test_a_gate_may_have_layers_of_its_own():
     gate = drawn(lambda: FeatureGate(4, 3, (7, 5), rngs=nnx.Rngs(0)))
     assert [layer.kernel.shape for layer in gate.layers.layers] == [(3, 7), (7, 5)]

@@ -2,12 +2,14 @@
 
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from flax import nnx
 
 from recsys.towers import MLP
 from tests.drawn import drawn
 
 
+@pytest.mark.slow
 def test_dense_layers_have_the_widths_that_were_asked_for():
     mlp = drawn(lambda: MLP(5, (7, 3), rngs=nnx.Rngs(0)))
     assert mlp.width == 3

@@ -9,6 +9,8 @@ import pytest
 
 from recsys.towers import pairwise_dots, sum_of_products
 
+pytestmark = pytest.mark.slow
+
 pytestmark = pytest.mark.usefixtures("strict_dtypes")
 
 
@@ -16,7 +18,6 @@ def drawn(features: int, dim: int = 4, batch: int = 3) -> np.ndarray:
     return np.random.default_rng(features).normal(size=(batch, features, dim)).astype(np.float32)
 
 
-@pytest.mark.slow
 def test_three_features_by_hand():
     vectors = jnp.array([[[1.0, 2.0], [3.0, -1.0], [0.5, 4.0]]])
     # <v1, v0> = 3 - 2, <v2, v0> = 0.5 + 8, <v2, v1> = 1.5 - 4
@@ -44,7 +45,6 @@ def test_the_linear_time_identity_is_the_double_sum(features):
     np.testing.assert_allclose(sum_of_products(jnp.asarray(vectors)), slow, rtol=1e-5, atol=1e-5)
 
 
-@pytest.mark.slow
 def test_the_gradient_of_a_feature_is_the_sum_of_the_others():
     vectors = jnp.asarray(drawn(4, batch=1))
     gradient = jax.grad(lambda v: sum_of_products(v)[0])(vectors)

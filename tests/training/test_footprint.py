@@ -34,6 +34,7 @@ def kept(method, recipe: Recipe = RECIPE) -> TrainingBytes:
     return training_bytes(jax.eval_shape(learner.fresh))["unified"]
 
 
+@pytest.mark.slow
 def test_bytes_by_hand_are_those_of_a_state_that_has_trained():
     """190 values of 8 numbers, padded to 512 rows: 8 code bytes and a scale of 2 for each.
 

@@ -12,6 +12,8 @@ from recsys.training.predictor import Predictor, columns_of
 from recsys.training.settings import Settings
 from tests.events import SCHEMA, write_events
 
+pytestmark = pytest.mark.slow
+
 SETTINGS = Settings(epochs=4, batch=64, model_options=("hidden=8",), rate=0.02, dense_rate=0.01)
 
 
@@ -33,7 +35,6 @@ def model(log) -> Predictor:
     return fit(log, SCHEMA, settings=SETTINGS)
 
 
-@pytest.mark.slow
 def test_a_dict_of_columns_becomes_a_model_of_other_rows(model, tmp_path):
     other = columns(tmp_path, 1000, seed=1)
     found = model.evaluate(other)

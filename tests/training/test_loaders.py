@@ -18,6 +18,8 @@ from recsys.training.reopen import reopen
 from tests.data.examples import Spied
 from tests.toy import SCHEMA, as_numpy, clicks
 
+pytestmark = pytest.mark.slow
+
 DATA = clicks(500)
 LOADERS = {
     "shuffled": lambda data: Shuffled(data, size=32, seed=1),
@@ -36,7 +38,6 @@ def trained(learner: Learner, loader, steps: int, directory: Path) -> dict[str, 
     return {path: array.tobytes() for path, array in as_numpy(reopen(directory).state)}
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", LOADERS)
 def test_a_run_goes_on_after_the_last_batch_it_used(learner, tmp_path, name):
     make = LOADERS[name]
@@ -61,7 +62,6 @@ def test_another_loader_in_the_same_directory_is_refused(learner, tmp_path):
         fit(learner, LOADERS["blocks"](DATA), steps=2, directory=tmp_path)
 
 
-@pytest.mark.slow
 def test_evaluation_reads_a_batch_at_a_time(learner):
     spied, state = Spied(DATA), learner.start()
     whole = np.asarray(learner.predict(state, DATA))

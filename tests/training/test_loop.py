@@ -27,6 +27,8 @@ from recsys.training.loop import fit
 from recsys.training.reopen import reopen
 from tests.toy import LAYOUTS, SCHEMA, Toy, as_numpy, clicks
 
+pytestmark = pytest.mark.slow
+
 MODEL = DCN(SCHEMA, Unified(Hash(rows=300), 8), hidden=(16,))
 RECIPE = Recipe(rows=RowTraining(LazyAdam(0.05), average=0.9), dense=Adam(0.05))
 DATA, VALID = clicks(1000), clicks(333, seed=1)
@@ -58,7 +60,6 @@ def undisturbed(tmp_path_factory) -> Path:
     return directory
 
 
-@pytest.mark.slow
 def test_training_learns_its_examples(undisturbed):
     found = reopen(undisturbed)
     assert evaluate(found.learner, found.state, DATA)["auc"] > 0.7
@@ -76,7 +77,6 @@ def test_checkpoints_lie_where_they_were_asked_for_and_the_best_stays(undisturbe
     assert set(steps(undisturbed)) == {20, 24, 25, best}
 
 
-@pytest.mark.slow
 def test_a_stopped_run_goes_on_to_the_same_end(undisturbed, tmp_path, monkeypatch):
     step = Learner.step
 
@@ -108,7 +108,6 @@ def test_a_finished_run_is_only_read_again(undisturbed):
     assert (undisturbed / "metrics.jsonl").read_bytes() == before
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("directory", [None, "run"])
 def test_the_best_epoch_comes_back_and_patience_ends_the_run(tmp_path, directory):
     where = directory and tmp_path / directory
@@ -126,7 +125,6 @@ def test_a_cap_ends_training_with_the_best_so_far():
     assert not fit(learner(), loader(), epochs=1, valid=VALID, most_seconds=60.0).is_capped
 
 
-@pytest.mark.slow
 def test_a_checkpoint_opens_on_other_devices_without_its_script(undisturbed):
     one, four = reopen(undisturbed), reopen(undisturbed, mesh=make_mesh(jax.devices()[:4]))
     assert same(one.state, four.state)
@@ -144,7 +142,6 @@ def test_another_run_in_the_same_directory_is_refused(undisturbed):
         fit(learner(), loader(100), steps=30, directory=undisturbed)
 
 
-@pytest.mark.slow
 def test_a_model_without_a_spec_cannot_be_saved(tmp_path):
     toy = Learner(lambda: Toy(LAYOUTS["unified"](Hash(rows=300))), RECIPE)
     with pytest.raises(ValueError, match="needs the spec of its model, and Toy has none"):
@@ -167,7 +164,6 @@ def test_a_checkpoint_of_someone_else_is_not_reopened(tmp_path, undisturbed):
         reopen(tmp_path)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("devices", [1, 4])
 def test_padding_of_the_last_batch_does_not_count(devices):
     label, weight = np.asarray(VALID.label), np.linspace(0, 2, len(VALID), dtype=np.float32)

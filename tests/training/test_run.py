@@ -21,6 +21,8 @@ from recsys.training.run_spec import read_spec, refuse_other_store
 from recsys.training.settings import Settings
 from tests.events import SCHEMA, write_events
 
+pytestmark = pytest.mark.slow
+
 SETTINGS = Settings(
     epochs=3,
     batch=64,
@@ -58,7 +60,6 @@ def copy(trained, tmp_path) -> Path:
     return Path(shutil.copytree(trained[0], tmp_path / "copy"))
 
 
-@pytest.mark.slow
 def test_the_directory_tells_all(trained, store):
     path, fitted = trained
     told = read_spec(path)
@@ -71,7 +72,6 @@ def test_the_directory_tells_all(trained, store):
     assert fitted.valid["auc"] > 0.65
 
 
-@pytest.mark.slow
 def test_a_run_opens_at_its_best_epoch_and_predicts_as_it_did(trained, store):
     path, fitted = trained
     run = open_run(path)
@@ -88,7 +88,6 @@ def test_a_run_opens_at_its_best_epoch_and_predicts_as_it_did(trained, store):
     assert ((probability > 0) & (probability < 1)).all()
 
 
-@pytest.mark.slow
 def test_raw_rows_are_scored_as_the_store_is(trained, store):
     path, _ = trained
     predictor = open_run(path).predictor
@@ -105,7 +104,6 @@ def test_a_finished_run_is_only_read_again(copy, store, trained):
     assert (copy / "metrics.jsonl").read_bytes() == before
 
 
-@pytest.mark.slow
 def test_a_run_may_train_longer(copy, store, trained):
     longer = dataclasses.replace(SETTINGS, epochs=4)
     fitted = train_run(store, copy, longer)
@@ -181,7 +179,6 @@ def test_edited_vocabularies_are_refused(copy):
         open_run(copy)
 
 
-@pytest.mark.slow
 def test_a_full_disk_keeps_the_last_good_state(copy, store):
     last = steps(copy)[-1]
     _, most = resource.getrlimit(resource.RLIMIT_FSIZE)

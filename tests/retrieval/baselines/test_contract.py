@@ -9,6 +9,8 @@ from recsys.retrieval import BASELINES, Scorer, evaluate
 from recsys.spec import from_json, to_json
 from tests.retrieval.drawn import ITEMS, USERS, interactions
 
+pytestmark = pytest.mark.slow
+
 EXAMPLES = {
     "item_pop": BASELINES["item_pop"](),
     "item_knn": BASELINES["item_knn"](neighbours=10),

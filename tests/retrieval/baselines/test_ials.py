@@ -9,6 +9,8 @@ from recsys.retrieval.baselines import IALS
 from recsys.retrieval.baselines import ials as module
 from tests.retrieval.drawn import ITEMS, interactions
 
+pytestmark = pytest.mark.slow
+
 TRAIN = interactions().train
 SPEC = IALS(dim=6, alpha=0.3, l2=0.02, nu=0.7, epochs=2)
 

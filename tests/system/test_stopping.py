@@ -78,7 +78,7 @@ def end(process: subprocess.Popen, run: Path, how: signal.Signals, *, chance: ra
     return process.communicate()[1]
 
 
-@pytest.mark.slow
+@pytest.mark.system
 def test_a_run_killed_and_stopped_at_random_ends_as_one_that_was_not(trainer, tmp_path):
     undisturbed, disturbed = tmp_path / "undisturbed", tmp_path / "disturbed"
     trainer.finish(undisturbed)
