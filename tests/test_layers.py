@@ -13,7 +13,8 @@ typing
 registry spec pytree
 features
 data
-release index
+index
+release
 tables
 embedding
 towers losses metrics
@@ -21,8 +22,9 @@ models
 parallel
 optim
 checkpoint
-training export
+training
 retrieval
+export
 report
 cli
 """.strip().splitlines()
