@@ -10,6 +10,7 @@ from tyro.extras import SubcommandApp
 
 from recsys.cli.describe import Describe
 from recsys.cli.evaluate import Evaluate
+from recsys.cli.export import Export
 from recsys.cli.importing import Import
 from recsys.cli.inspect import Inspect
 from recsys.cli.methods import Methods
@@ -35,6 +36,7 @@ def app() -> SubcommandApp:
     commands.command(name="evaluate")(Evaluate)
     commands.command(name="predict")(Predict)
     commands.command(name="inspect")(Inspect)
+    commands.command(name="export")(Export)
     commands.command(name="methods")(Methods)
     return commands
 
