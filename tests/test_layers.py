@@ -15,6 +15,7 @@ features
 data
 release index
 tables
+vectors
 embedding
 towers losses metrics
 models

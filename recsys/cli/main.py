@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from tyro.extras import SubcommandApp
 
+from recsys.cli.compress import Compress
 from recsys.cli.describe import Describe
 from recsys.cli.evaluate import Evaluate
 from recsys.cli.importing import Import
@@ -42,6 +43,7 @@ def app(arguments: Sequence[str] = ()) -> SubcommandApp:
     commands.command(name="inspect")(Inspect)
     commands.command(name="recommend")(Recommend)
     commands.command(name="similar")(Similar)
+    commands.command(name="compress")(Compress)
     commands.command(name="methods")(Methods)
     return commands
 
