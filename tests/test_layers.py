@@ -16,6 +16,7 @@ data
 index
 release
 tables
+vectors
 embedding
 towers losses metrics
 models
