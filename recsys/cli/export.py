@@ -19,7 +19,9 @@ class Export:
     """
 
     run_directory: RunPath  # that `train` wrote; with --rebuild, a release
-    out: Path | None = None  # of the release, which must be new; by default releases/NAME of the run
+    out: Path | None = (
+        None  # of the release, which must be new; by default releases/NAME of the run
+    )
     rebuild: bool = False  # make the programs of a release anew, for the JAX that is installed
     name: str | None = None  # what people call the release; by default what the directory is called
     parent: Path | None = None  # the release that this one follows
