@@ -124,21 +124,26 @@ def draft(
     )
 
 
-def of_run(run: TowerRun, *, names: Iterable[Any] = ()) -> Draft:
+def of_run(
+    run: TowerRun,
+    *,
+    names: Iterable[Any] = (),
+    columns: Mapping[str, Sequence[Any]] | None = None,
+) -> Draft:
     """The release of a run: users are recommended by all that they liked, in any split.
 
     Args:
         run: that was trained.
         names: of users, who are known by fingerprint alone: those that are given can be shown.
+        columns: what is shown of items beside their titles, in the order of `run.known.items`.
     """
     known, catalogue = run.known, run.known.items
-    columns = {"title": list(catalogue.titles)} if catalogue.titles is not None else {}
-    told = run.resolved.model
+    titles = {"title": list(catalogue.titles)} if catalogue.titles is not None else {}
     found = draft(
-        told,
+        run.resolved.model,
         run.state,
         run.sides,
-        items=Items.of(catalogue.names, columns),
+        items=Items.of(catalogue.names, {**titles, **(columns or {})}),
         users=known.users,
         seen=known.seen,
         vocabularies=load_vocabularies(run.path / VOCABULARIES),
@@ -146,16 +151,15 @@ def of_run(run: TowerRun, *, names: Iterable[Any] = ()) -> Draft:
         split="valid",
         data={"digest": read_spec(run.path).store_digest},
     )
-    return found if not names else with_names(found, names)
+    return with_names(found, list(names))
 
 
-def with_names(found: Draft, names: Iterable[Any]) -> Draft:
-    """The draft with some users by name."""
-    assert found.catalogue is not None
+def with_names(found: Draft, names: Sequence[Any]) -> Draft:
+    """The draft with some users by name; the others are known by fingerprint."""
+    if found.catalogue is None or not names:
+        return found
     known = found.catalogue.known
-    by_key = {
-        int(key): str(name) for key, name in zip(fingerprint(list(names)), names, strict=True)
-    }
+    by_key = {int(key): str(name) for key, name in zip(fingerprint(names), names, strict=True)}
     listed = [by_key.get(key, "") for key in known.fingerprints.tolist()]
     catalogue = dataclasses.replace(found.catalogue, known=dataclasses.replace(known, names=listed))
     return dataclasses.replace(found, catalogue=catalogue)

@@ -3,10 +3,15 @@
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from recsys.cli import main
+from recsys.features import fingerprint
+from recsys.release import Release
+from recsys.retrieval.run import open_towers
 from recsys.retrieval.sources import store_for
+from recsys.retrieval.vectors import embed
 from tests.cli.told import Told
 from tests.retrieval.logs import write_log
 
@@ -39,6 +44,21 @@ def test_a_plain_log_is_trained_on_and_asked(folder, told):
     printed = told.ok("similar", folder / "run", "--item", "Film 2", "7", "-k", "2")
     assert printed.count("Film ") == 5
     assert "Like 7" in printed
+
+
+def test_a_run_becomes_a_release_whose_vectors_are_the_runs(folder, told, tmp_path):
+    out = tmp_path / "release"
+    printed = told.ok("export", folder / "run", "--out", out, "--platforms", "cpu")
+    assert f"Next: recsys serve {out}" in printed
+    release, run = Release.open(out), open_towers(folder / "run")
+    offline = embed(run.resolved.model, run.state, run.sides)
+    np.testing.assert_allclose(release.item_vectors, offline.item, atol=1e-5)
+    (number,) = run.known.user(fingerprint(["u3"]))
+    user = release.users(release.encode([{"user": "u3"}]).batch)
+    np.testing.assert_allclose(user[0], offline.user[number], atol=1e-5)
+    assert sorted(release.seen("u3")) == run.known.seen[[number]].indices.tolist()
+    assert release.items is not None
+    assert release.items.get(0)["title"].startswith("Film ")
 
 
 def test_a_finished_run_is_read_again(folder, told):
