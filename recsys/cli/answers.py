@@ -1,5 +1,6 @@
 """Answers of a run as a person reads them: a list, and the defaults that were used."""
 
+from recsys.client import Ranked
 from recsys.report.text import Table
 from recsys.retrieval.answers import Answer
 
@@ -14,3 +15,17 @@ def told(answer: Answer, title: str) -> str:
     ]
     lines = [str(Table(title, heads, rows))] if rows else [title]
     return "\n".join([*lines, *answer.notes, ""])
+
+
+def shown(answer: Ranked, title: str) -> str:
+    """The same of a server's answer."""
+    has_titles = any("title" in item.columns for item in answer.items)
+    heads = ("rank", "item", *(("title",) if has_titles else ()), "score")
+    rows = [
+        (rank, item.id, *((item.columns.get("title") or "",) if has_titles else ()), item.score)
+        for rank, item in enumerate(answer.items, start=1)
+    ]
+    notes = [] if answer.is_known else ["Nothing is known of this user: this is what is popular."]
+    notes += [f"Never seen in training: {', '.join(answer.unknown)}."] if answer.unknown else []
+    lines = [str(Table(title, heads, rows))] if rows else [title]
+    return "\n".join([*lines, *notes, f"Release {answer.release}", ""])

@@ -11,6 +11,7 @@ from recsys.data.formats.text import CODECS
 Files = Positional[Annotated[tuple[str, ...], arg(metavar="FILE [FILE ...]")]]
 MaybeFiles = Positional[Annotated[tuple[str, ...], arg(metavar="[STORE | FILE ...]")]]
 RunPath = Positional[Annotated[Path, arg(metavar="RUN")]]
+MaybeRunPath = Positional[Annotated[Path | None, arg(metavar="[RUN]")]]
 StorePath = Positional[Annotated[Path, arg(metavar="STORE")]]
 TrainingData = Positional[Annotated[str, arg(metavar="STORE | FILE | NAME")]]
 MaybeStore = Positional[Annotated[Path | None, arg(metavar="[STORE]")]]
