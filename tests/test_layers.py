@@ -9,20 +9,23 @@ import pytest
 ROOT = Path(__file__).parent.parent
 # Low to high; the names of one line are siblings, which do not import each other.
 ORDER = """
-typing
+typing client
 registry spec pytree
 features
 data
-release index
+index
+release
 tables
+vectors
 embedding
 towers losses metrics
 models
 parallel
 optim
 checkpoint
-training export
+training
 retrieval
+export
 report
 cli
 """.strip().splitlines()

@@ -75,7 +75,7 @@ class Vectors(Mapping[str, Float[Array, "batch width"]]):
     def _table(self, table: str) -> Float[Array, "batch total"]:
         fused, wiring = self._fused[table], self._wiring[table]
         if all(owner.length == 1 for owner in wiring.owners):
-            return fused.reshape(len(fused), -1)
+            return fused.reshape(fused.shape[0], -1)
         return jnp.concatenate(
             [self[name] for name in dict.fromkeys(o.name for o in wiring.owners)], -1
         )

@@ -67,5 +67,5 @@ class DeepFMModel(Ranker):
 
     def _numbers(self, batch: Batch) -> Float[Array, "batch numbers dim"]:
         if self.scaled is None:
-            return jnp.zeros((len(batch), 0, self.stack.dim), jnp.float32)
+            return jnp.zeros((batch.label.shape[0], 0, self.stack.dim), jnp.float32)
         return self.scaled(jnp.asarray(batch.numbers))

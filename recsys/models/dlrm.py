@@ -63,4 +63,4 @@ class DLRMModel(Ranker):
         if self.bottom is not None:
             return self.bottom(jnp.asarray(batch.numbers))
         assert self.constant is not None
-        return jnp.broadcast_to(self.constant[...], (len(batch), self.stack.dim))
+        return jnp.broadcast_to(self.constant[...], (batch.label.shape[0], self.stack.dim))

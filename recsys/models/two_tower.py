@@ -110,7 +110,7 @@ class TwoTowerModel(nnx.Module):
 
     def items(self, vectors: Vectors, batch: Batch) -> Float[Array, "batch slots dim"]:
         """The vectors of each example's items."""
-        spec, size = self.spec, len(batch.label)
+        spec, size = self.spec, batch.label.shape[0]
         places = {name: self._slots(name, vectors, batch) for name in self.item.categorical}
         found = self._scaled(self.item(places, self._numbers(spec.item, batch)))
         return found.reshape(size, spec.slots, spec.dim)
@@ -176,7 +176,7 @@ class TwoTowerModel(nnx.Module):
         return (
             jnp.stack([jnp.asarray(batch.numbers)[:, place] for place in at], axis=1)
             if at
-            else (jnp.zeros((len(batch.label), 0), jnp.float32))
+            else (jnp.zeros((batch.label.shape[0], 0), jnp.float32))
         )
 
     def _ids(

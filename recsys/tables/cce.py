@@ -114,7 +114,7 @@ class CCETable(EmbeddingTable):
         """Of each place the centroid and the hashed row of each chunk, chunk by chunk."""
         both = self._read(ranked(key, self.fields))
         both = jnp.where(key.valid[:, :, None, None], both, OUT)
-        return {"weight": both.reshape(len(both), -1)}
+        return {"weight": both.reshape(both.shape[0], -1)}
 
     def decode(self, rows: Rows, key: Keys, context: Context) -> Float[Array, "batch places dim"]:
         pairs = rows["weight"].reshape(*key.low.shape, self.spec.chunks, 2, -1)

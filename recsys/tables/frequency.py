@@ -108,7 +108,7 @@ class FrequencyTable(EmbeddingTable):
         rows = self.owned + probed(key, self.fields, shared, self.probes)
         own = key.low.astype(jnp.int32) + key.of_place(self.starts, "int32")
         rows = jnp.where(self._is_own(key), own[:, :, None], rows)
-        return {"weight": jnp.where(self._is_read(key), rows, OUT).reshape(len(rows), -1)}
+        return {"weight": jnp.where(self._is_read(key), rows, OUT).reshape(rows.shape[0], -1)}
 
     def decode(self, rows: Rows, key: Keys, context: Context) -> Float[Array, "batch places dim"]:
         return jnp.sum(rows["weight"].reshape(*key.low.shape, self.probes, self.dim), axis=2)

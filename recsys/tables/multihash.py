@@ -68,7 +68,7 @@ class MultiHashTable(EmbeddingTable):
         """The probes of a place stand side by side."""
         rows = probed(key, self.fields, self.heights["weight"], self.probes)
         rows = jnp.where(key.valid[:, :, None], rows, OUT)
-        return {"weight": rows.reshape(len(rows), -1)}
+        return {"weight": rows.reshape(rows.shape[0], -1)}
 
     def decode(self, rows: Rows, key: Keys, context: Context) -> Float[Array, "batch places dim"]:
         read = rows["weight"].reshape(*key.low.shape, self.probes, self.dim)

@@ -94,7 +94,7 @@ class ROBETable(EmbeddingTable):
         row = self._starts(key) // self.width
         both = jnp.stack([row, (row + 1) % self.heights["array"]], axis=-1)
         both = jnp.where(key.valid[:, :, None, None], both, OUT)
-        return {"array": both.reshape(len(both), -1)}
+        return {"array": both.reshape(both.shape[0], -1)}
 
     def decode(self, rows: Rows, key: Keys, context: Context) -> Float[Array, "batch places dim"]:
         offset = settled(self._starts(key) % self.width)

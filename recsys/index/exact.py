@@ -1,0 +1,107 @@
+"""Exact search: every vector is looked at. The default for small catalogues, and the reference.
+
+Plain NumPy: for one query and for small batches a product and one pass over the scores take no
+longer than faiss's flat index, which `experiments/benchmarks/index.py` measures.
+"""
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Bool, Float32, Int64
+
+from recsys.index.found import Rows, best_of, nothing
+from recsys.spec import spec
+
+VECTORS = "vectors.npy"
+SCORES = 1 << 24  # most scores held at a time
+
+
+@spec
+@dataclasses.dataclass(frozen=True)
+class Exact:
+    """Looks at every vector: finds the very best, in time that grows with the catalogue."""
+
+    def check(self, vectors: Float32[np.ndarray, "rows dim"]) -> None:
+        """Any vectors will do."""
+
+    def build(self, vectors: Float32[np.ndarray, "rows dim"]) -> "ExactBase":
+        return ExactBase(vectors)
+
+    def open(self, directory: Path) -> "ExactBase":
+        return ExactBase(mapped(directory))
+
+
+class ExactBase:
+    """Vectors in one array."""
+
+    is_exact = True
+    effort = 0
+    most_effort = 0
+
+    def __init__(self, vectors: Float32[np.ndarray, "rows dim"]):
+        self.all = vectors
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.all.shape[0], self.all.shape[1]
+
+    def search(
+        self,
+        queries: Float32[np.ndarray, "queries dim"],
+        k: int,
+        mask: Bool[np.ndarray, "rows"] | None,
+    ) -> Rows:
+        return scan(self.all, queries, k, mask=mask)
+
+    def scan(
+        self,
+        queries: Float32[np.ndarray, "queries dim"],
+        k: int,
+        rows: Int64[np.ndarray, "chosen"] | None,
+    ) -> Rows:
+        return scan(self.all, queries, k, rows=rows)
+
+    def vectors(self, rows: Int64[np.ndarray, "chosen"]) -> Float32[np.ndarray, "chosen dim"]:
+        return np.asarray(self.all[rows])
+
+    def save(self, directory: Path) -> None:
+        np.save(directory / VECTORS, self.all)
+
+
+def mapped(directory: Path) -> Float32[np.ndarray, "rows dim"]:
+    """Saved vectors, read where they are looked at."""
+    found = np.load(directory / VECTORS, mmap_mode="r", allow_pickle=False)
+    if found.ndim != 2 or found.dtype != np.float32:
+        raise ValueError(
+            f"{directory / VECTORS} wants float32 vectors in two axes, got {found.dtype} "
+            f"{found.shape}: build the index again."
+        )
+    return np.asarray(found)  # a view of the same memory, of a type that pickles and checks
+
+
+def scan(
+    vectors: Float32[np.ndarray, "rows dim"],
+    queries: Float32[np.ndarray, "queries dim"],
+    k: int,
+    *,
+    rows: Int64[np.ndarray, "chosen"] | None = None,
+    mask: Bool[np.ndarray, "rows"] | None = None,
+) -> Rows:
+    """The very best of the rows that are chosen, or that the mask allows."""
+    chosen = vectors if rows is None else vectors[rows]
+    if not len(chosen):
+        return nothing(len(queries), k)
+    step = max(1, SCORES // len(chosen))
+    parts = []
+    for start in range(0, len(queries), step):
+        scores = queries[start : start + step] @ chosen.T
+        if mask is not None:
+            scores[:, ~mask] = -np.inf
+        parts.append(best_of(scores, k, rows))
+    if len(parts) == 1:
+        return parts[0]
+    return Rows(
+        np.concatenate([part.rows for part in parts]),
+        np.concatenate([part.scores for part in parts]),
+    )
