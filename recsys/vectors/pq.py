@@ -12,7 +12,8 @@ import numpy as np
 from recsys.vectors.bits import row_bytes, unpack
 from recsys.vectors.method import Arrays, Decode, Vectors, require
 
-BITS = (8, 7, 6, 5, 4, 3, 2, 1)  # of a code
+BITS = (8, 7, 6, 5, 4)  # of a code; fewer say little of a part
+FEWER = (3, 2, 1)  # for less vectors than those can tell apart
 ITERATIONS = 25  # of k-means
 LARGE = 2**20  # entries, from which on threads share the work
 
@@ -55,7 +56,7 @@ class PQ:
 def cuts_of(rows: int, dim: int) -> list[Cut]:
     """Every way of cutting that k-means can learn from so many rows."""
     parts = [count for count in range(1, dim + 1) if dim % count == 0]
-    bits = [b for b in BITS if 2**b <= max(rows, 2)]
+    bits = [b for b in BITS if 2**b <= rows] or [b for b in FEWER if 2**b <= max(rows, 2)]
     return [Cut(count, b) for count in parts for b in bits]
 
 
