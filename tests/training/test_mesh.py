@@ -1,8 +1,10 @@
 """One device and eight: the same step, the same model, and no table ever moved."""
 
+import functools
 import re
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from jax.sharding import NamedSharding, PartitionSpec
@@ -55,6 +57,12 @@ def test_one_step_from_a_common_state_agrees(method, layout):
         same_floats(alone, together, tolerance=1e-5)
 
 
+@functools.cache
+def started(method: str, seed: int) -> State:
+    """The start of a seed, made on one device."""
+    return learner(method, "unified", seed=seed).start()
+
+
 def same_floats(one: State, other: State, *, tolerance: float) -> None:
     """All that is trained or kept as float32 agrees."""
     for (name, left), (_, right) in zip(as_numpy(one), as_numpy(other), strict=True):
@@ -66,7 +74,7 @@ def follow(method: str, devices: int, *, seed: int, steps: int = 200) -> tuple[S
     """The state and the AUC after some steps from the start of a seed."""
     own = learner(method, "unified", devices=devices)
     data, fresh = clicks(96 * 64, seed=10 + seed), clicks(96 * 40, seed=100 + seed)
-    state = learner(method, "unified", devices=devices, seed=seed).start()
+    state = place(jax.tree.map(jnp.copy, started(method, seed)), own.layout)
     for number in range(steps):
         batch = own.put(batch_of(data, number))
         state, _ = own.step(state, batch)
