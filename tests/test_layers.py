@@ -9,13 +9,14 @@ import pytest
 ROOT = Path(__file__).parent.parent
 # Low to high; the names of one line are siblings, which do not import each other.
 ORDER = """
-typing
+typing client
 registry spec pytree
 features
 data
 index
 release
 tables
+vectors
 embedding
 towers losses metrics
 models

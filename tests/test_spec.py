@@ -18,6 +18,7 @@ from recsys.optim import SGD, Adam, Constant, Cosine, Drops, LazyAdam, Linear, R
 from recsys.optim.dense import DENSE_OPTIMIZERS
 from recsys.optim.rowwise import ROW_OPTIMIZERS
 from recsys.retrieval.baselines import BASELINES
+from recsys.retrieval.settings import ResolvedTowers, TowerSettings
 from recsys.retrieval.user_batches import Sampling
 from recsys.spec import SPECS, from_json, spec, to_json
 from recsys.tables import METHODS, Full, Hash
@@ -47,6 +48,8 @@ SAMPLES: list[Any] = [
         for model in RETRIEVERS.values()
     ),
     Sampling(hard=1),
+    TowerSettings(user_features=("a",)),
+    ResolvedTowers(Tower(("a",)), Recipe(), Sampling(), None, BARE, 8, 3, 1, 2, 0),
     *(Unified(method) for method in EXAMPLES.values()),
     *GROUPED.groups,
     GROUPED.groups[0].layout,

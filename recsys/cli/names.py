@@ -11,7 +11,9 @@ from recsys.data.formats.text import CODECS
 Files = Positional[Annotated[tuple[str, ...], arg(metavar="FILE [FILE ...]")]]
 MaybeFiles = Positional[Annotated[tuple[str, ...], arg(metavar="[STORE | FILE ...]")]]
 RunPath = Positional[Annotated[Path, arg(metavar="RUN")]]
+MaybeRunPath = Positional[Annotated[Path | None, arg(metavar="[RUN]")]]
 StorePath = Positional[Annotated[Path, arg(metavar="STORE")]]
+TrainingData = Positional[Annotated[str, arg(metavar="STORE | FILE | NAME")]]
 MaybeStore = Positional[Annotated[Path | None, arg(metavar="[STORE]")]]
 SCHEMA, STORE = ".schema.toml", ".store"
 
@@ -38,5 +40,5 @@ def store_path(files: Sequence[str]) -> Path:
 
 
 def run_path(store: Path) -> Path:
-    """Where a model of a store is trained."""
+    """Where a model of a store, or of a log, is trained."""
     return Path("runs") / store.name.removesuffix(STORE)

@@ -3,6 +3,7 @@
 import dataclasses
 import sys
 from pathlib import Path
+from typing import Literal
 
 from tyro.conf import OmitArgPrefixes
 
@@ -22,6 +23,7 @@ class Train:
     """Trains a model on a store; the same command goes on where it was stopped or killed."""
 
     store: StorePath  # that `data import` wrote
+    task: Literal["clicks", "retrieval"] = "clicks"  # `--task retrieval --help` has the other's
     out: Path | None = None  # directory of the run; by default runs/NAME of the store
     every: int | None = None  # steps between checkpoints, beside that of each epoch
     log_every: int = 1  # steps between lines of the log

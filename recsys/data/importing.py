@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from recsys.data.catalogue import Called, called
 from recsys.data.formats import Chunk, Format, Piece
 from recsys.data.passes import Columns, Done, Result, each_chunk
 from recsys.data.ranks import ranked
@@ -106,6 +107,7 @@ class _Encoded:
     examples: Words
     events: Events
     label: np.ndarray
+    items: Called | None  # where the schema names an item
 
 
 class _Passes:
@@ -171,7 +173,8 @@ class _Passes:
         def encoded(columns: Columns) -> _Encoded:
             columns = ranked(columns, schema, vocabularies)
             batch, events = schema.encode(columns, vocabularies), self._events(columns)
-            return _Encoded(record.pack(batch), events, np.asarray(batch.label))
+            items = called(columns, schema)
+            return _Encoded(record.pack(batch), events, np.asarray(batch.label), items)
 
         rejects = Rejects(writer.reject if self._skips else None)
         for done, rows in self._pass("writing", encoded, rejects):
@@ -181,6 +184,8 @@ class _Passes:
             for number, name in enumerate(NAMES):
                 there = np.flatnonzero(numbers == number)
                 writer.add(name, made.examples[there], made.events.only(there))
+            if made.items is not None:
+                writer.call(made.items)
         tally.check(schema.label, log=self._named)
         report = ImportReport(
             files=self._files,

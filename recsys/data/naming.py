@@ -21,6 +21,7 @@ _LABELS = {
     "purchase", "purchased", "bought", "buy", "like", "liked", "response", "outcome", "engaged",
     "installed", "install", "watched", "subscribed", "churn", "churned",
 }
+_TITLES = {"title", "titles", "headline", "caption"}
 _RATINGS = {"rating", "ratings", "stars", "star", "score", "grade"}
 _TIMES = (  # the first that is there is the timestamp
     "timestamp", "ts", "time", "datetime", "date", "when", "at", "day", "hour", "stamp", "utc",
@@ -74,6 +75,12 @@ def is_label(name: str) -> bool:
 def is_rating(name: str) -> bool:
     """Whether it sounds like how much somebody liked something."""
     return bool(_subject(name) & _RATINGS)
+
+
+def is_title(name: str) -> bool:
+    """Whether it sounds like what an item is called: `title`, or `name` of an item."""
+    told = {*words(name)}
+    return bool(told & _TITLES) or ("name" in told and bool(told & _ITEMS))
 
 
 def is_id(name: str) -> bool:

@@ -10,6 +10,7 @@ from recsys.data.observing import Seen
 
 _BINARY = ({"0", "1"}, {"0.0", "1.0"}, {"true", "false"})
 _YES = {"yes", "y", "t", "click", "clicked", "positive", "pos"}
+ONLY_MET = "no column says how it went: who met what, for retrieval"
 _LIKED = 0.7  # of the way from the least rating to the greatest: 4 of 5 stars, 8 of 10
 
 
@@ -32,12 +33,13 @@ def roles(seen: Mapping[str, Seen], guesses: Mapping[str, Guess], *, label: str 
         label: The column to predict, if it is known.
 
     Raises:
-        ValueError: no column, or more than one, may be the label.
+        ValueError: more than one column may be the label, or none, and it is no log of who met
+            what either.
     """
     chosen = label if label is not None else _label(seen)
-    positive, why = _positive(seen[chosen])
+    positive, why = (None, ONLY_MET) if chosen is None else _positive(seen[chosen])
     fields: dict[str, Any] = {"label": chosen, "positive": positive}
-    taken = {chosen}
+    taken = set() if chosen is None else {chosen}
     left_out = {
         name: f"it may tell the label {chosen!r}"
         for name in seen
@@ -57,11 +59,16 @@ def roles(seen: Mapping[str, Seen], guesses: Mapping[str, Guess], *, label: str 
         keys = [name for name in keys if name not in taken | {*left_out}]
         if keys:
             fields[role] = max(keys, key=lambda name: seen[name].values.values)
+    titles = [name for name in seen if naming.is_title(name) and name not in {chosen, *left_out}]
+    if len(titles) == 1 and "item" in fields and not seen[titles[0]].is_list:
+        fields["title"] = titles[0]
     return Roles(fields, frozenset(taken), why, left_out)
 
 
-def _label(seen: Mapping[str, Seen]) -> str:
-    """The one column that sounds like a label, or like a rating."""
+def _label(seen: Mapping[str, Seen]) -> str | None:
+    """The one column that sounds like a label, or like a rating; None where a log says only who
+    met what.
+    """
     binary = [name for name, each in seen.items() if _words(each) in _BINARY]
     named = [name for name, each in seen.items() if naming.is_label(name) and each.filled]
     for candidates in (
@@ -73,6 +80,9 @@ def _label(seen: Mapping[str, Seen]) -> str:
             return candidates[0]
         if candidates:
             break
+    users, items = ([n for n in seen if sounds(n)] for sounds in (naming.is_user, naming.is_item))
+    if users and items and not candidates and not {*binary} - {*users, *items}:
+        return None
     candidates = candidates or binary or list(seen)
     raise ValueError(
         f"A schema wants one column to predict, and any of {', '.join(candidates)} may be it: say "

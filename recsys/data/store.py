@@ -18,13 +18,14 @@ import numpy as np
 import xxhash
 from jaxtyping import Float32, Float64, Integer, UInt64
 
+from recsys.data.catalogue import Catalogue
 from recsys.data.record import Events, Record, event_fields
 from recsys.data.rejects import Reject, read
 from recsys.data.shards import Shards, digest
 from recsys.features import Batch, Schema, Vocabulary
 from recsys.spec import from_json
 
-MANIFEST, REJECTED = "manifest.json", "rejected.jsonl"
+MANIFEST, REJECTED, CATALOGUE = "manifest.json", "rejected.jsonl", "catalogue.parquet"
 FORMAT = 1  # of the files; another number is another layout
 AGAIN = "import the data again, or copy the store again"
 VOCABULARY = {"levels": "<i8", "sizes": "<i8", "sorted": "<u8", "order": "<u4"}
@@ -121,6 +122,20 @@ class Store:
                     f"{self.path / name} should have the digest of its import and was edited: "
                     f"{AGAIN}."
                 )
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """What its items are called.
+
+        Raises:
+            ValueError: nothing tells its items, or an older version has written it.
+        """
+        if CATALOGUE not in self.manifest["files"]:
+            raise ValueError(
+                f"{self.path} does not say what its items are: import again with a schema that "
+                "says item='COLUMN'."
+            )
+        return Catalogue.from_bytes((self.path / CATALOGUE).read_bytes())
 
     @property
     def rejected(self) -> list[Reject]:

@@ -12,9 +12,17 @@ from typing import Any
 
 import numpy as np
 
+from recsys.data.catalogue import Called, Calling
 from recsys.data.record import Events, Record, Words, event_fields
 from recsys.data.shards import DigestedFile, ShardWriter
-from recsys.data.store import FORMAT, MANIFEST, REJECTED, VOCABULARY, manifest_digest
+from recsys.data.store import (
+    CATALOGUE,
+    FORMAT,
+    MANIFEST,
+    REJECTED,
+    VOCABULARY,
+    manifest_digest,
+)
 from recsys.features import Schema, Vocabulary
 from recsys.spec import to_json
 
@@ -56,6 +64,7 @@ class StoreWriter:
         self._examples: dict[str, ShardWriter] = {}
         self._events: dict[str, ShardWriter] = {}
         self._rejected: DigestedFile | None = None
+        self._calling = Calling()
         self._is_finished = False
 
     def __enter__(self) -> "StoreWriter":
@@ -93,6 +102,10 @@ class StoreWriter:
                 self._rejected = DigestedFile(self.folder / REJECTED)
             self._rejected.write(line.encode())
 
+    def call(self, items: Called) -> None:
+        """Takes note of what items are called."""
+        self._calling.add(items)
+
     @contextlib.contextmanager
     def _writing(self) -> Iterator[None]:
         """Says in one sentence what a full disk means for the store."""
@@ -114,6 +127,11 @@ class StoreWriter:
             spaces, vocabularies, known = self._write_vocabularies()
             if self._rejected is not None:
                 known[REJECTED] = self._rejected.close()
+            items = self._calling.finish()
+            if len(items):
+                file = DigestedFile(self.folder / CATALOGUE)
+                file.write(items.to_bytes())
+                known[CATALOGUE] = file.close()
             splits: dict[str, dict[str, Any]] = {}
             for part, writers in (("examples", self._examples), ("events", self._events)):
                 for name, writer in writers.items():

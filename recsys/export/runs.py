@@ -3,14 +3,17 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from recsys.export import clicks
+from recsys.export import clicks, towers
 from recsys.export.draft import Draft
+from recsys.retrieval.run import open_towers
+from recsys.retrieval.settings import ResolvedTowers
 from recsys.training.resolving import Resolved
 from recsys.training.run import open_run
 from recsys.training.run_spec import read_spec
 
 RUNS: dict[type, Callable[[Path], Draft]] = {
     Resolved: lambda path: clicks.of_run(open_run(path)),
+    ResolvedTowers: lambda path: towers.of_run(open_towers(path)),
 }
 
 

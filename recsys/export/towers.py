@@ -4,6 +4,7 @@ draft = towers.draft(spec, fitted.state, sides, items=Items.of(ids, {"title": ti
 write(draft, "movies")
 """
 
+import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -23,8 +24,11 @@ from recsys.models.two_tower import TwoTower
 from recsys.release import Items, Known
 from recsys.release.people import Lists
 from recsys.retrieval.examples import Sides, item_schema
+from recsys.retrieval.run import TowerRun
 from recsys.retrieval.vectors import serving
+from recsys.training.run_spec import VOCABULARIES, read_spec
 from recsys.training.step import State
+from recsys.training.vocabularies import load_vocabularies
 
 HISTORY = 256  # most items of a history that the user tower reads
 GOLDEN = 8  # requests of each sort
@@ -73,8 +77,8 @@ def draft(
         state: of that model, as served.
         sides: users, items, and what users are recommended by.
         items: what items are called, in the order of `sides`.
-        users: what users are called, in the order of `sides`: names, or fingerprints alone; their
-            numbers by default.
+        users: what users are called, in the order of `sides`: names, or fingerprints; their numbers
+            by default.
         seen: what users are not shown again, where that is more than what they liked.
         vocabularies: by feature, of features beside the ids.
         history: most items of a history; of a longer one a sample of so many is read, or its end
@@ -118,6 +122,47 @@ def draft(
         split=split,
         data={"users": count, "items": len(items), "pairs": int(sides.train.nnz), **(data or {})},
     )
+
+
+def of_run(
+    run: TowerRun,
+    *,
+    names: Iterable[Any] = (),
+    columns: Mapping[str, Sequence[Any]] | None = None,
+) -> Draft:
+    """The release of a run: users are recommended by all that they liked, in any split.
+
+    Args:
+        run: that was trained.
+        names: of users, who are known by fingerprint alone: those that are given can be shown.
+        columns: what is shown of items beside their titles, in the order of `run.known.items`.
+    """
+    known, catalogue = run.known, run.known.items
+    titles = {"title": list(catalogue.titles)} if catalogue.titles is not None else {}
+    found = draft(
+        run.resolved.model,
+        run.state,
+        run.sides,
+        items=Items.of(catalogue.names, {**titles, **(columns or {})}),
+        users=known.users,
+        seen=known.seen,
+        vocabularies=load_vocabularies(run.path / VOCABULARIES),
+        metrics=run.valid,
+        split="valid",
+        data={"digest": read_spec(run.path).store_digest},
+    )
+    return with_names(found, list(names))
+
+
+def with_names(found: Draft, names: Sequence[Any]) -> Draft:
+    """The draft with some users by name; the others are known by fingerprint."""
+    if found.catalogue is None or not names:
+        return found
+    known = found.catalogue.known
+    by_key = {int(key): str(name) for key, name in zip(fingerprint(names), names, strict=True)}
+    listed = [by_key.get(key, "") for key in known.fingerprints.tolist()]
+    catalogue = dataclasses.replace(found.catalogue, known=dataclasses.replace(known, names=listed))
+    return dataclasses.replace(found, catalogue=catalogue)
 
 
 def _known(

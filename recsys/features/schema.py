@@ -34,6 +34,7 @@ class Schema:
     timestamp: str | None = None  # column of when it happened: for splits by time
     user: str | None = None  # column of whom it happened to: for splits and grouped metrics
     item: str | None = None  # column of what it happened with: for items a user has seen
+    title: str | None = None  # column of what the item is called, to be shown to people
     date_format: str | None = None  # of the timestamp: iso, strptime's, or a unit since 1970
     positive: str | float | None = None  # labels of this word, or of at least this number, are 1
 
@@ -81,7 +82,7 @@ class Schema:
     def columns(self) -> tuple[str, ...]:
         """Every column that training reads, each once."""
         read = [name for feature in self.features for name in feature.columns]
-        told = [self.label, self.weight, self.timestamp, self.user, self.item]
+        told = [self.label, self.weight, self.timestamp, self.user, self.item, self.title]
         return tuple(dict.fromkeys([*read, *filter(None, told)]))
 
     @property

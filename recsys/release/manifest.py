@@ -54,7 +54,7 @@ def write_manifest(path: Path, content: dict[str, Any]) -> dict[str, Any]:
     files = sorted(file for file in path.rglob("*") if file.is_file())
     named = {file.relative_to(path).as_posix(): digest(file) for file in files}
     content = {**content, "format": FORMAT, "id": digest_of(named)[:ID], "files": named}
-    write_json(path / MANIFEST, {**content, "digest": digest_of(content)})
+    (path / MANIFEST).write_bytes(spelled({**content, "digest": digest_of(content)}))
     for part in [*path.rglob("*"), path]:
         sync(part)
     return content
@@ -136,7 +136,8 @@ def digest_of(value: Any) -> str:
 
 def write_json(path: Path, value: Any) -> None:
     """Writes a file of JSON."""
-    path.write_bytes(spelled(value))
+    told = json.dumps(value, separators=(",", ":"), allow_nan=False, ensure_ascii=False)
+    path.write_bytes(told.encode())
 
 
 def sync(path: Path) -> None:

@@ -22,6 +22,7 @@ from recsys.retrieval.user_batches import shuffled
 from recsys.training.step import State, take_apart
 
 BLOCK = 1024  # rows embedded at a time
+SHORT = 2  # a history that nobody reads, and that is pooled all the same
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -57,15 +58,33 @@ def embed(
         history: most items of a history; a longer one is a sample of this size.
         seed: of that sample.
     """
-    served = serving(spec, history)
-    model = _merged(served, state)
-    sides = dataclasses.replace(sides, spec=served)
-    users, items = size(sides.train)
-    user = _embedded(model, _users(sides, seed), users, "users")
-    item = _embedded(model, _items(sides), items, "items")
-    counts = np.bincount(sides.train.indices, minlength=items).astype(np.float32)
+    user = user_vectors(spec, state, sides, history=history, seed=seed)
+    item = item_vectors(spec, state, sides)
+    counts = np.bincount(sides.train.indices, minlength=len(item)).astype(np.float32)
     is_known = np.asarray(jnp.any(user != 0, axis=1))
     return TowerVectors(user, item, jnp.asarray(counts / max(counts.max(), 1)), is_known)
+
+
+def user_vectors(
+    spec: TwoTower, state: State, sides: Sides, *, history: int = 256, seed: int = 0
+) -> Float[Array, "all_users dim"]:
+    """The vectors of users alone; as `embed`."""
+    model, sides = _serving(spec, state, sides, history)
+    return _embedded(model, _users(sides, seed), size(sides.train)[0], "users")
+
+
+def item_vectors(spec: TwoTower, state: State, sides: Sides) -> Float[Array, "items dim"]:
+    """The vectors of items alone."""
+    model, sides = _serving(spec, state, sides, SHORT)
+    return _embedded(model, _items(sides), len(sides.items), "items")
+
+
+def _serving(
+    spec: TwoTower, state: State, sides: Sides, history: int
+) -> tuple[TwoTowerModel, Sides]:
+    """The model, and the sides that it reads."""
+    served = serving(spec, history)
+    return _merged(served, state), dataclasses.replace(sides, spec=served)
 
 
 def serving(spec: TwoTower, history: int) -> TwoTower:

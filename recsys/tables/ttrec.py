@@ -4,6 +4,7 @@ import dataclasses
 import math
 from typing import ClassVar
 
+import jax.export
 import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float, Int32
@@ -93,8 +94,12 @@ class TTRecTable(EmbeddingTable):
         middle: Float[Array, "m2 rank d2 rank"],
         pair: Int32[Array, " places"],
     ) -> Float[Array, "places d1 d2 rank"]:
-        """The product of the first two cores for each place, by the number of its pair of rows."""
-        if len(first) * len(middle) > len(pair):
+        """The product of the first two cores for each place, by the number of its pair of rows.
+
+        A served program does not know how many places it will be asked, and takes them for few.
+        """
+        places = pair.shape[0]
+        if jax.export.is_symbolic_dim(places) or len(first) * len(middle) > places:
             i, j = pair // len(middle), pair % len(middle)
             return jnp.einsum("par,prbs->pabs", first[i], middle[j])
         every = jnp.einsum("iar,jrbs->ijabs", first, middle)

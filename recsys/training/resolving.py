@@ -52,9 +52,7 @@ def resolve(
             f"A batch of {batch} needs as many training examples, got {examples}: give a smaller "
             "batch, or more data."
         )
-    method, lookups = _method(settings, schema)
-    schema = with_lookups(schema, settings.lookups, default=lookups)
-    layout = _layout(settings, schema, method, examples)
+    schema, layout = resolve_layout(settings, schema, examples)
     model = with_options(
         MODELS[settings.model], settings.model_options, schema=schema, layout=layout
     )
@@ -81,6 +79,22 @@ def resolve(
         order=order if settings.order == "auto" else settings.order,
         seed=settings.seed,
     )
+
+
+def resolve_layout(
+    settings: Settings, schema: Schema, examples: int, *, width: int = WIDTH
+) -> tuple[Schema, Unified | PerFeature]:
+    """The tables that settings mean, and the schema with as many lookups as they take.
+
+    Args:
+        width: of a feature's vector over all its lookups, where the settings leave it open.
+
+    Raises:
+        ValueError: the budget is too small for the table, or an option does not fit.
+    """
+    method, lookups = _method(settings, schema, width)
+    schema = with_lookups(schema, settings.lookups, default=lookups)
+    return schema, _layout(settings, schema, method, examples, width)
 
 
 def full_bytes(schema: Schema, width: int) -> int | None:
@@ -110,7 +124,7 @@ def _batch(examples: int) -> int:
     return min(least, examples)
 
 
-def _method(settings: Settings, schema: Schema) -> tuple[Method, int]:
+def _method(settings: Settings, schema: Schema, width: int) -> tuple[Method, int]:
     """The table's method, and how many rows a value reads where nobody says it."""
     if settings.table != "auto":
         method = with_options(METHODS[settings.table], settings.table_options)
@@ -120,7 +134,7 @@ def _method(settings: Settings, schema: Schema) -> tuple[Method, int]:
             f"Options of a table need its name, got {', '.join(settings.table_options)} for auto: "
             f"choose a table of {', '.join(METHODS)}."
         )
-    width = (settings.dim or WIDTH) * (settings.lookups or 1)
+    width = settings.dim * (settings.lookups or 1) if settings.dim else width
     full, most = full_bytes(schema, width), SMALL_BYTES
     if settings.budget is not None:
         most = budget_bytes(settings.budget, schema, width)
@@ -132,11 +146,11 @@ def _is_hashed(method: Method) -> bool:
 
 
 def _layout(
-    settings: Settings, schema: Schema, method: Method, examples: int
+    settings: Settings, schema: Schema, method: Method, examples: int, width: int
 ) -> Unified | PerFeature:
     """The layout, with tables that keep to the budget."""
     lookups = max((feature.lookups for feature in schema.categorical), default=1)
-    dim = settings.dim or max(1, WIDTH // lookups)
+    dim = settings.dim or max(1, width // lookups)
     layout = PerFeature(method, dim) if settings.layout == "per-feature" else Unified(method, dim)
     if settings.budget is not None:
         budget = budget_bytes(settings.budget, schema, dim * lookups)

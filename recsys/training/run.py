@@ -103,6 +103,10 @@ def open_run(directory: str | Path, *, mesh: Mesh | None = None, step: int | Non
     """
     path = Path(directory)
     told = read_spec(path)
+    if not isinstance(told.resolved, Resolved):
+        raise ValueError(
+            f"{path} holds a run of another task than clicks: ask it with `recsys recommend`."
+        )
     best = describe(path).notes.get("best")
     if step is None and best is not None:
         step = best["step"]
@@ -142,6 +146,11 @@ def _order(train: StoredExamples) -> str:
 
 def _check_labels(store: Store, split: StoredExamples, name: str) -> None:
     """Refuses labels that a click model has no use for."""
+    if store.schema.label is None:
+        raise ValueError(
+            f"A click model wants a label, and {store.path} has none: train with --task retrieval, "
+            "or import again with a schema that says label='COLUMN'."
+        )
     labels = np.asarray(split.take(slice(0, PROBED)).label)
     odd = labels[(labels != 0) & (labels != 1)]
     if len(odd):

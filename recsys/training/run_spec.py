@@ -15,8 +15,6 @@ from recsys.data.store import Store, manifest_digest
 from recsys.features.schema import Schema
 from recsys.features.vocabulary import Vocabulary
 from recsys.spec import from_json, to_json
-from recsys.training.resolving import Resolved
-from recsys.training.settings import Settings
 from recsys.training.vocabularies import save_vocabularies
 
 SPEC, VOCABULARIES = "spec.json", "vocabularies.npz"
@@ -29,15 +27,15 @@ PACKAGES = ("recsys", "jax", "flax", "numpy")  # whose versions are noted
 
 @dataclasses.dataclass(frozen=True)
 class RunSpec:
-    """What `spec.json` says."""
+    """What `spec.json` says, of whatever task the run is."""
 
-    settings: Settings
-    resolved: Resolved
+    settings: Any  # the spec of what a person chose
+    resolved: Any  # the spec of all that training does
     store: Path
     store_digest: str  # of its content
 
 
-def begin(path: Path, store: Store, settings: Settings, resolved: Resolved) -> None:
+def begin(path: Path, store: Store, settings: Any, resolved: Any) -> None:
     """Writes what the run is told, or refuses a directory that was told something else.
 
     Raises:
@@ -139,7 +137,7 @@ def _meaning(schema: Schema) -> dict[str, Any]:
     return {"features": named, "label": schema.label, "positive": schema.positive}
 
 
-def _fixed(resolved: Resolved, digest: str) -> dict[str, Any]:
+def _fixed(resolved: Any, digest: str) -> dict[str, Any]:
     """What must stay when a run goes on."""
     told = {name: value for name, value in to_json(resolved).items() if name not in MAY_CHANGE}
     return {**told, "store": digest}

@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 
 from recsys.cli import main
+from recsys.release import Release
 from recsys.tables import METHODS
+from recsys.training.run import open_run
 from tests.cli.told import Told
 from tests.events import write_events
 
@@ -108,6 +110,29 @@ def test_a_model_is_looked_into(folder, told):
         assert title in printed
 
 
+def test_a_run_becomes_a_release_that_answers_as_the_run_predicts(folder, told, tmp_path):
+    out = tmp_path / "release"
+    printed = told.ok("export", folder / "run", "--out", out, "--platforms", "cpu")
+    assert f"Next: recsys serve {out}" in printed
+    release, run = Release.open(out), open_run(folder / "run")
+    rows = [{"user": "u1", "item": "i2", "tags": "t1|t2", "price": "1.5"}, {"user": "u2"}]
+    wanted = run.predictor.predict(
+        {
+            name: [row.get(name) for row in rows]
+            for name in release.schema.columns
+            if name != "click"
+        }
+    )
+    np.testing.assert_allclose(release.predict(release.encode(rows).batch), wanted, atol=1e-5)
+    assert release.manifest["quality"]["metrics"] == run.valid
+    assert release.manifest["data"]["window"] is not None
+    again = tmp_path / "again"
+    told.ok("export", out, "--rebuild", "--out", again, "--platforms", "cpu")
+    assert Release.open(again).manifest["parent"] == release.id
+    assert "is there already" in told.wrong("export", folder / "run", "--out", out)
+    assert "manifest.json" in told.wrong("export", folder / "run", "--rebuild")
+
+
 def test_the_same_command_reads_a_finished_run_again(copy, told):
     before = (copy / "run" / "metrics.jsonl").read_bytes()
     told.ok("train", copy / "events.store", "--out", copy / "run", *SMALL)
@@ -144,7 +169,7 @@ def test_unknown_names_inside_a_command_list_the_known_ones(folder, told):
 
 def test_every_command_explains_itself(capsys):
     commands = (["data", "describe"], ["data", "import"], ["train"], ["evaluate"], ["predict"])
-    for command in (*commands, ["inspect"], []):
+    for command in (*commands, ["inspect"], ["export"], []):
         with pytest.raises(SystemExit) as ended:
             main([*command, "--help"])
         assert ended.value.code == 0

@@ -161,3 +161,12 @@ def test_the_first_column_that_sounds_like_a_time_is_the_timestamp():
     found = roles_of({"born": days, "day": days, "timestamp": days, "click": drawn([0, 1])})
     assert (found.fields["timestamp"], found.fields["date_format"]) == ("timestamp", "iso")
     assert {"click", "timestamp"} == found.taken
+
+
+def test_a_log_of_who_met_what_needs_no_label():
+    columns = {"user": drawn(["u1", "u2"]), "movie": drawn(["a", "b"]), "movie_name": drawn(["A"])}
+    found = roles_of(columns)
+    assert (found.fields["label"], found.fields["title"]) == (None, "movie_name")
+    assert "for retrieval" in found.told
+    with pytest.raises(ValueError, match="may be it: say which"):
+        roles_of({**columns, "is_paid": drawn([0, 1])})

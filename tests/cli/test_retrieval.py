@@ -1,0 +1,111 @@
+"""`recsys train --task retrieval`, `recommend` and `similar`, from a plain CSV and from a store."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from recsys.cli import main
+from recsys.features import fingerprint
+from recsys.release import Release
+from recsys.retrieval.run import open_towers
+from recsys.retrieval.sources import store_for
+from recsys.retrieval.vectors import embed
+from tests.cli.told import Told
+from tests.retrieval.logs import write_log
+
+pytestmark = pytest.mark.slow
+
+SMALL = ["--task", "retrieval", "--dim", "4", "--epochs", "2", "--every", "1"]
+
+
+@pytest.fixture
+def told(capsys) -> Told:
+    return Told(capsys)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    """A log without a label, and a run trained on it."""
+    folder = tmp_path_factory.mktemp("log")
+    log = str(write_log(folder / "log.csv", has_label=False))
+    assert main(["train", log, "--out", str(folder / "run"), *SMALL]) == 0
+    return folder
+
+
+def test_a_plain_log_is_trained_on_and_asked(folder, told):
+    printed = told.ok(
+        "recommend", folder / "run", "--user", "u3", "u3", "-k", "3", "--exclude-seen"
+    )
+    assert printed.count("For user u3") == 1
+    assert printed.count("Film ") == 3
+    assert "was never seen" in told.ok("recommend", folder / "run", "--user", "42")
+    printed = told.ok("similar", folder / "run", "--item", "Film 2", "7", "-k", "2")
+    assert printed.count("Film ") == 5
+    assert "Like 7" in printed
+
+
+def test_a_run_becomes_a_release_whose_vectors_are_the_runs(folder, told, tmp_path):
+    out = tmp_path / "release"
+    printed = told.ok("export", folder / "run", "--out", out, "--platforms", "cpu")
+    assert f"Next: recsys serve {out}" in printed
+    release, run = Release.open(out), open_towers(folder / "run")
+    offline = embed(run.resolved.model, run.state, run.sides)
+    np.testing.assert_allclose(release.item_vectors, offline.item, atol=1e-5)
+    (number,) = run.known.user(fingerprint(["u3"]))
+    user = release.users(release.encode([{"user": "u3"}]).batch)
+    np.testing.assert_allclose(user[0], offline.user[number], atol=1e-5)
+    assert sorted(release.seen("u3")) == run.known.seen[[number]].indices.tolist()
+    assert release.items is not None
+    assert release.items.get(0)["title"].startswith("Film ")
+
+
+def test_a_finished_run_is_read_again(folder, told):
+    before = sorted(path.name for path in (folder / "run").iterdir())
+    printed = told.ok("train", folder / "log.csv", "--out", folder / "run", *SMALL)
+    assert "Next: recsys recommend" in printed
+    assert "recall@20" in printed
+    assert sorted(path.name for path in (folder / "run").iterdir()) == before
+
+
+def test_a_store_of_such_a_log_is_trained_on_where_it_is(folder, told, tmp_path):
+    log = shutil.copy(folder / "log.csv", tmp_path / "log.csv")
+    told.ok("data", "describe", log)
+    assert 'title = "title"' in (tmp_path / "log.schema.toml").read_text()
+    told.ok("data", "import", log, "--split", "leave_last_out")
+    store = store_for(str(tmp_path / "log.store"), tmp_path / "run", folder=tmp_path)
+    assert store.path == tmp_path / "log.store"
+    assert store.catalogue.titles is not None
+    assert not (tmp_path / "run").exists()
+
+
+def test_runs_of_another_task_are_refused(folder, told):
+    assert "another task than clicks" in told.wrong("evaluate", folder / "run")
+
+
+def test_a_store_without_a_label_is_no_click_log(folder, told, tmp_path):
+    store = folder / "run" / "data.store"
+    assert "train with --task retrieval" in told.wrong("train", store, "--out", tmp_path / "run")
+
+
+def test_a_log_that_has_changed_is_refused(folder, told, tmp_path):
+    run, log = tmp_path / "run", tmp_path / "log.csv"
+    shutil.copytree(folder / "run", run)
+    shutil.copy(folder / "log.csv", log)
+    assert "holds a run of other data" in told.wrong("train", log, "--out", run, *SMALL)
+
+
+def test_each_task_explains_its_own_options(capsys):
+    for task, option in (("clicks", "--model-options"), ("retrieval", "--item-features")):
+        with pytest.raises(SystemExit):
+            main(["train", "--task", task, "--help"])
+        assert option in capsys.readouterr().out
+
+
+def test_a_log_that_says_not_who_met_what_is_refused(told, tmp_path):
+    (tmp_path / "log.csv").write_text(
+        "a,click\n" + "".join(f"x{n % 5},{n % 2}\n" for n in range(20))
+    )
+    printed = told.wrong("train", tmp_path / "log.csv", "--out", tmp_path / "run", *SMALL)
+    assert "names user=None and item=None" in printed
