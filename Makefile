@@ -5,16 +5,19 @@ BIN := $(VENV)/bin
 # A virtual CPU device is a thread pool: two workers of eight devices are what two cores carry.
 WORKERS ?= 2
 
-.PHONY: quickstart test fast lint clean
+.PHONY: quickstart test test-system fast lint clean
 
 quickstart: $(VENV)/.installed
 	$(BIN)/python -m experiments.quickstart
 
 test: lint
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m "not system"
+
+test-system: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest -n0 -m system
 
 fast: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m "not slow"
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m "not slow and not system"
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check .
