@@ -1,1 +1,1 @@
-"""The server of exported releases: nothing is served yet."""
+"""The server of exported releases: it reads a release and its index, and nothing that trains."""

@@ -5,7 +5,7 @@ a power of two, and the sizes that a server wants are compiled before it takes r
 """
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -79,10 +79,9 @@ class Program:
         starts = range(0, rows, self.most)
         return np.concatenate([self._part(batch, n, min(self.most, rows - n)) for n in starts])
 
-    def warm(self, buckets: Iterable[int]) -> None:
+    def warm(self, rows: int) -> None:
         """Compiles the program for calls of so many rows."""
-        for rows in buckets:
-            self._call(self.params, *self.width.blank(self._size(rows)).values())
+        self._call(self.params, *self.width.blank(self._size(rows)).values())
 
     def _part(self, batch: Batch, start: int, rows: int) -> Float32[np.ndarray, "rows ..."]:
         padded = self.width.blank(self._size(rows))

@@ -13,6 +13,7 @@
 `docs/release-format.md` says how to read it without this code.
 """
 
+import concurrent.futures
 import functools
 import json
 from collections.abc import Iterable, Sequence
@@ -180,9 +181,17 @@ class Release:
         return known.seen.items[:0] if row is None else known.seen[row]
 
     def warm(self, buckets: Iterable[int] = BUCKETS) -> None:
-        """Compiles the programs for calls of so many rows."""
-        for program in self._programs.values():
-            program.warm(buckets)
+        """Compiles the programs for calls of so many rows, several at once.
+
+        Items come one by one while a release is served: theirs is compiled for one row.
+        """
+        wanted = [
+            (program, rows)
+            for name, program in self._programs.items()
+            for rows in (buckets if SIDES[name] == "query" else (1,))
+        ]
+        with concurrent.futures.ThreadPoolExecutor() as threads:
+            list(threads.map(lambda one: one[0].warm(one[1]), wanted))
 
     def replay(self) -> None:
         """Answers the golden requests again.

@@ -1,0 +1,126 @@
+"""Items by their names: those of the release, and those that were added while it is served.
+
+A name that was added is on disk before the index learns of its vector, so after a restart whatever
+the index has found again has its name.
+"""
+
+import json
+import os
+import threading
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from recsys.release import Items
+
+FILE = "items.jsonl"
+
+
+class Catalogue:
+    """Names and columns by row, and rows by name."""
+
+    def __init__(self, items: Items, folder: Path):
+        """Reads what was added before.
+
+        Args:
+            items: Of the release: the first rows.
+            folder: Where additions are kept.
+        """
+        self._items = items
+        self._ids = list(items.ids)
+        self._changed: dict[int, dict[str, Any]] = {}  # columns that replace those of the release
+        self._rows: dict[str, int] = {}  # of what was added
+        self._shown: dict[int, bytes] = {}
+        self._lock = threading.Lock()
+        self.version = 0
+        folder.mkdir(parents=True, exist_ok=True)
+        self._path = folder / FILE
+        self._read()
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """What is known of items of the release."""
+        return tuple(self._items.columns)
+
+    def __len__(self) -> int:
+        """How many rows there have been, those that were deleted among them."""
+        return len(self._ids)
+
+    def row_of(self, item: str | int) -> int | None:
+        """The row of a name; None where it was never heard of."""
+        row = self._items.row_of(item)
+        return self._rows.get(str(item)) if row is None else row
+
+    def name(self, row: int) -> str:
+        """The name of a row."""
+        return self._ids[row]
+
+    def column(self, name: str) -> list[Any]:
+        """One column of all rows; None where a row has none."""
+        values = list(self._items.columns.get(name, [None] * len(self._items)))
+        values += [None] * (len(self) - len(values))
+        for row, columns in self._changed.items():
+            values[row] = columns.get(name, values[row])
+        return values
+
+    def shown(self, row: int) -> bytes:
+        """What is shown of an item, as the beginning of a JSON object; the score comes next."""
+        found = self._shown.get(row)
+        if found is None:
+            told = {"id": self._ids[row]}
+            if row < len(self._items):
+                told |= self._items.get(row)
+            found = msgspec.json.encode(told | self._changed.get(row, {}))[:-1]
+            self._shown[row] = found
+        return found
+
+    def add(self, items: list[tuple[str, dict[str, Any]]]) -> list[int]:
+        """The rows of items, new ones for names that are new; on disk when this returns."""
+        with self._lock:
+            rows, told, free = [], [], len(self._ids)
+            known: dict[str, int] = {}
+            for name, columns in items:
+                row = self.row_of(name)
+                row = known.get(name) if row is None else row
+                if row is None:
+                    row, free = free, free + 1
+                known[name] = row
+                rows.append(row)
+                told.append({"row": row, "id": name, "columns": columns})
+            self._write(told)
+            for line in told:
+                self._take(line)
+            self.version += 1
+            return rows
+
+    def _take(self, line: dict[str, Any]) -> None:
+        row, name = line["row"], line["id"]
+        if row == len(self._ids):
+            self._ids.append(name)
+            self._rows[name] = row
+        if line["columns"]:
+            self._changed[row] = self._changed.get(row, {}) | line["columns"]
+        self._shown.pop(row, None)
+
+    def _write(self, lines: list[dict[str, Any]]) -> None:
+        with self._path.open("ab") as file:
+            file.write(b"".join(msgspec.json.encode(line) + b"\n" for line in lines))
+            file.flush()
+            os.fsync(file.fileno())
+
+    def _read(self) -> None:
+        """Takes up what was added; an unfinished line is cut off, nobody was told of it."""
+        if not self._path.exists():
+            return
+        data = self._path.read_bytes()
+        whole = data.rfind(b"\n") + 1
+        if whole < len(data):
+            os.truncate(self._path, whole)
+        for number, line in enumerate(data[:whole].splitlines()):
+            try:
+                self._take(json.loads(line))
+            except (ValueError, KeyError, TypeError) as error:
+                raise ValueError(
+                    f"{self._path} is damaged in line {number + 1}: bring it back from a copy."
+                ) from error

@@ -1,0 +1,14 @@
+"""THE REGISTRY of routes: one line a file."""
+
+from serving.routes import explain, inference, items, predict, recommend, releases, status
+from serving.server import Endpoint
+
+ENDPOINTS: tuple[Endpoint, ...] = (
+    *recommend.ENDPOINTS,
+    *predict.ENDPOINTS,
+    *explain.ENDPOINTS,
+    *items.ENDPOINTS,
+    *releases.ENDPOINTS,
+    *inference.ENDPOINTS,
+    *status.ENDPOINTS,
+)

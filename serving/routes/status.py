@@ -1,0 +1,25 @@
+"""Whether the server lives and is ready, what it counts, and what it offers."""
+
+from typing import Any
+
+from starlette.responses import Response
+
+from serving.server import TEXT, Call, Endpoint, Server
+
+
+async def metrics(server: Server, call: Call) -> Any:
+    """Counts for Prometheus."""
+    return Response(server.metrics.text(), headers={"content-type": TEXT})
+
+
+async def document(server: Server, call: Call) -> Any:
+    """The OpenAPI document."""
+    from serving.openapi import openapi  # which reads the registry that this file is part of
+
+    return openapi()
+
+
+ENDPOINTS = (
+    Endpoint("GET", "/metrics", metrics, "Counts for Prometheus", is_admin=True),
+    Endpoint("GET", "/openapi.json", document, "This document", None),
+)
