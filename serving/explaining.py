@@ -1,9 +1,10 @@
-"""Why an item or a probability: the skills of an explicit space, or features left out in turn.
+"""Why an item or a probability: the skills of an explicit space, or what is told left out in turn.
 
 In an explicit space a score is the sum of its skills' shares, exactly. Elsewhere the share of a
-feature is what the score loses when the feature is not told.
+feature, or of an item of the history, is what the score loses when it is not told.
 """
 
+import dataclasses
 from typing import Any
 
 import jax
@@ -17,55 +18,92 @@ from serving.loaded import Loaded
 from serving.refusals import invalid
 
 
+@dataclasses.dataclass(frozen=True)
+class Part:
+    """Something that was told, and what it is called."""
+
+    name: str
+    title: str | None
+    places: slice | None  # of the keys that are left out
+    number: int | None = None  # column of the number that is
+    is_item: bool = False  # of the history
+
+
 def explained(
     loaded: Loaded, asked: messages.Explain, encoded: Encoded, told: dict[str, Any]
 ) -> messages.Reasons:
     """The reasons of one score."""
-    release = loaded.release
+    release, batch = loaded.release, encoded.batch
     if release.task == "click":
-        scores = release.predict(_left_out(loaded, encoded.batch))
-        return _by_features(loaded, scores, asked.most, told)
+        parts = _features(loaded, batch)
+        return _by_parts(release.predict(_left_out(batch, parts)), parts, asked.most, told)
     if asked.item is None:
         raise invalid("An explanation wants an item, got none: name one.")
     row = np.array([loaded.row(asked.item)])
+    item = loaded.index.vectors(row)[0]
     if release.skills is not None:
-        query = release.users(encoded.batch)[0]
+        query = release.users(batch)[0]
         found = loaded.index.contributions(query, row, most=asked.most)
         named = [
             messages.Share(release.skills[entry], float(share))
             for entry, share in zip(found.entries[0, 0], found.shares[0, 0], strict=True)
             if entry >= 0
         ]
-        score = float(query @ loaded.index.vectors(row)[0])
-        return messages.Reasons(score=score, by="skills", reasons=named, **told)
-    vectors = release.users(_left_out(loaded, encoded.batch))
-    return _by_features(loaded, vectors @ loaded.index.vectors(row)[0], asked.most, told)
+        return messages.Reasons(score=float(query @ item), by="skills", reasons=named, **told)
+    parts = [*_history(loaded, batch), *_features(loaded, batch)]
+    return _by_parts(release.users(_left_out(batch, parts)) @ item, parts, asked.most, told)
 
 
-def _by_features(
-    loaded: Loaded,
-    scores: Float32[np.ndarray, "variants"],
-    most: int,
-    told: dict[str, Any],
+def _by_parts(
+    scores: Float32[np.ndarray, "variants"], parts: list[Part], most: int, told: dict[str, Any]
 ) -> messages.Reasons:
-    names = [feature.name for feature in loaded.release.schema.features]
     shares = [
-        messages.Share(name, float(share))
-        for name, share in zip(names, scores[0] - scores[1:], strict=True)
+        messages.Share(part.name, float(share), part.title)
+        for part, share in zip(parts, scores[0] - scores[1:], strict=True)
     ]
     shares.sort(key=lambda one: -abs(one.share))
-    return messages.Reasons(score=float(scores[0]), by="features", reasons=shares[:most], **told)
+    by = "history" if any(part.is_item for part in parts) else "features"
+    return messages.Reasons(score=float(scores[0]), by=by, reasons=shares[:most], **told)
 
 
-def _left_out(loaded: Loaded, batch: Batch) -> Batch:
-    """The row as it is, and without each feature in turn."""
-    schema = loaded.release.schema
-    count = len(schema.features) + 1
-    rows: Any = jax.tree.map(lambda array: np.repeat(array[:1], count, axis=0), batch)
+def _features(loaded: Loaded, batch: Batch) -> list[Part]:
+    """Every feature; the history is told by its items, where it has any."""
+    schema, history = loaded.release.schema, loaded.release.history
     numeric = [feature.name for feature in schema.numeric]
-    for place, feature in enumerate(schema.features, start=1):
-        if feature.reads_table:
-            rows.valid[place, schema.span(feature.name)] = False
+    found = []
+    for feature in schema.features:
+        if not feature.reads_table:
+            found.append(Part(feature.name, None, None, numeric.index(feature.name)))
+        elif feature.name != history or not batch.valid[0, schema.span(feature.name)].any():
+            found.append(Part(feature.name, None, schema.span(feature.name)))
+    return found
+
+
+def _history(loaded: Loaded, batch: Batch) -> list[Part]:
+    """The items of the history."""
+    release = loaded.release
+    if release.history is None:
+        return []
+    assert release.items is not None
+    span = release.schema.span(release.history)
+    keys = batch.high[0, span].astype(np.uint64) << np.uint64(32) | batch.low[0, span]
+    found = []
+    for place in np.flatnonzero(batch.valid[0, span]):
+        at = slice(span.start + int(place), span.start + int(place) + 1)
+        row = next(iter(np.flatnonzero(release.items.keys == keys[place])), None)
+        if row is not None:
+            title = release.items.get(int(row)).get("title")
+            shown = str(title) if title else None
+            found.append(Part(release.items.ids[row], shown, at, is_item=True))
+    return found
+
+
+def _left_out(batch: Batch, parts: list[Part]) -> Batch:
+    """The row as it is, and without each part in turn."""
+    rows: Any = jax.tree.map(lambda array: np.repeat(array[:1], len(parts) + 1, axis=0), batch)
+    for place, part in enumerate(parts, start=1):
+        if part.places is not None:
+            rows.valid[place, part.places] = False
         else:
-            rows.numbers[place, numeric.index(feature.name)] = 0
+            rows.numbers[place, part.number] = 0
     return rows

@@ -133,17 +133,18 @@ class Vectors(Answer, kw_only=True):
 
 
 class Share(msgspec.Struct):
-    """What one feature or skill adds."""
+    """What one skill, feature or item of the history adds."""
 
     name: str
     share: float
+    title: str | None = None
 
 
 class Reasons(Answer, kw_only=True):
-    """A score, and what adds to it: skills of an explicit space, or features left out in turn."""
+    """A score, and what adds to it: skills, or what the score loses without each thing told."""
 
     score: float
-    by: str  # skills or features
+    by: str  # skills, features, or history: items of it, and features
     reasons: list[Share]
 
 

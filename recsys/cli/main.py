@@ -18,6 +18,7 @@ from recsys.cli.inspect import Inspect
 from recsys.cli.methods import Methods
 from recsys.cli.predict import Predict
 from recsys.cli.recommend import Recommend
+from recsys.cli.serve import Serve
 from recsys.cli.similar import Similar
 from recsys.cli.train import Train
 from recsys.cli.train_towers import TrainTowers
@@ -43,6 +44,7 @@ def app(arguments: Sequence[str] = ()) -> SubcommandApp:
     commands.command(name="predict")(Predict)
     commands.command(name="inspect")(Inspect)
     commands.command(name="export")(Export)
+    commands.command(name="serve")(Serve)
     commands.command(name="recommend")(Recommend)
     commands.command(name="similar")(Similar)
     commands.command(name="compress")(Compress)
