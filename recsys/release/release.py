@@ -183,15 +183,19 @@ class Release:
     def warm(self, buckets: Iterable[int] = BUCKETS) -> None:
         """Compiles the programs for calls of so many rows, several at once.
 
-        Items come one by one while a release is served: theirs is compiled for one row.
+        From then on calls are of these sizes alone; more rows are several calls. Items are embedded
+        rarely while a release is served: their program gets the smallest and the largest size.
         """
-        wanted = [
-            (program, rows)
-            for name, program in self._programs.items()
-            for rows in (buckets if SIDES[name] == "query" else (1,))
-        ]
+        sizes = sorted(set(buckets))
+        wanted = {
+            name: sizes if SIDES[name] == "query" else [sizes[0], sizes[-1]]
+            for name in self._programs
+        }
         with concurrent.futures.ThreadPoolExecutor() as threads:
-            list(threads.map(lambda one: one[0].warm(one[1]), wanted))
+            each = [(self._programs[name], rows) for name in wanted for rows in wanted[name]]
+            list(threads.map(lambda one: one[0].compile(one[1]), each))
+        for name, program in self._programs.items():
+            program.keep_to(wanted[name])
 
     def replay(self) -> None:
         """Answers the golden requests again.
