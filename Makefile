@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 # A virtual CPU device is a thread pool: two workers of eight devices are what two cores carry.
 WORKERS ?= 2
+# The browser is Debian's chromium: where there is none, `make test-system SYSTEM=system`.
+SYSTEM ?= system or browser
 
 .PHONY: quickstart test test-system fast lint clean
 
@@ -11,13 +13,13 @@ quickstart: $(VENV)/.installed
 	$(BIN)/python -m experiments.quickstart
 
 test: lint
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m "not system"
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m "not system and not browser"
 
 test-system: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest -m system
+	$(BIN)/python -m pytest -n0 -m "$(SYSTEM)"
 
 fast: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m "not slow and not system"
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m "not slow and not system and not browser"
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check .

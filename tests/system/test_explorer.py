@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from recsys.client import Client, RequestError
 from tests.releases import click_release, opened, tower_release
 
-pytestmark = pytest.mark.system
+pytestmark = pytest.mark.browser
 ROOT = Path(__file__).parent.parent.parent
 CHROMIUM = "/usr/bin/chromium"  # Debian's
 READY_S = 120
