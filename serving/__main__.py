@@ -5,7 +5,9 @@ import contextlib
 import logging
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
+import jax
 import tyro
 import uvicorn
 from threadpoolctl import threadpool_limits
@@ -39,6 +41,7 @@ def main(settings: Settings) -> int:
         )
         return WRONG
     threadpool_limits(1)  # batches are small, and threads of a product wait by spinning
+    _remember_compiled(settings.folder / "compiled")
     try:
         server = Server(settings)
         asyncio.run(_serve(server, settings))
@@ -46,6 +49,13 @@ def main(settings: Settings) -> int:
         print(f"serving: {' '.join(str(error).split())}", file=sys.stderr)
         return WRONG
     return 0
+
+
+def _remember_compiled(folder: Path) -> None:
+    """Lets JAX keep what it compiles, so that the next start of the same releases is quick."""
+    jax.config.update("jax_compilation_cache_dir", str(folder))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+    jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
 
 
 async def _serve(server: Server, settings: Settings) -> None:

@@ -5,14 +5,14 @@ exception for each: one wrong request spoils no other.
 """
 
 import contextlib
+import dataclasses
 import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Int64
+from jaxtyping import Float32, Int64
 
-from recsys.features import Batch
 from recsys.release import Encoded, join
 from serving import messages
 from serving.batching import Job
@@ -21,8 +21,6 @@ from serving.loaded import Loaded
 from serving.metrics import Metrics
 from serving.ranking import Asked, ranked
 from serving.refusals import RefusalError, conflict, invalid
-
-Wrong = Exception
 
 
 class Answering:
@@ -51,30 +49,19 @@ class Answering:
         """Items for users."""
         _ = loaded.catalogue
         answers: list[Any] = [None] * len(requests)
-        encoded = self._encoded(loaded, [row_of(loaded, asked) for asked in requests], answers)
         asked: list[Asked] = []
-        with self.stage("tower"):
-            vectors = self._users(loaded, encoded)
-        for place, request in enumerate(requests):
-            if answers[place] is None:
-                one = encoded[place]
-                assert one is not None
+        people = self._people(loaded, requests, answers)
+        for place, (request, one) in enumerate(zip(requests, people, strict=True)):
+            if one is not None:
                 with keeping(answers, place):
-                    asked.append(
-                        Asked(
-                            place,
-                            vectors[place],
-                            request.k,
-                            loaded.filters.mask(request.filter),
-                            excluded_of(loaded, request),
-                            is_known=bool(one.is_known[0]),
-                        )
-                    )
+                    mask = loaded.filters.mask(request.filter)
+                    out = excluded_of(loaded, request)
+                    asked.append(Asked(place, one.vector, request.k, mask, out, one.is_known))
         with self.stage("index"):
-            for one, items in ranked(loaded, asked):
-                told = encoded[one.place]
-                assert told is not None
-                answers[one.place] = self._ranked(loaded, one, items, told)
+            for one, rows, scores in ranked(loaded, asked):
+                person = people[one.place]
+                assert person is not None
+                answers[one.place] = self._ranked(loaded, one, rows, scores, person.told)
         loaded.users.extend(one.vector for one in asked[:1] if one.is_known)
         return answers
 
@@ -85,13 +72,13 @@ class Answering:
         for place, request in enumerate(requests):
             with keeping(answers, place):
                 row = loaded.row(request.item)
-                out = np.append(rows_of(loaded, request.exclude), row)
+                out = np.append(loaded.catalogue.rows_of(request.exclude), row)
                 vector = loaded.index.vectors(np.array([row]))[0]
                 mask = loaded.filters.mask(request.filter)
                 asked.append(Asked(place, vector, request.k, mask, out))
         with self.stage("index"):
-            for one, items in ranked(loaded, asked):
-                answers[one.place] = self._ranked(loaded, one, items, None)
+            for one, rows, scores in ranked(loaded, asked):
+                answers[one.place] = self._ranked(loaded, one, rows, scores, {})
         return answers
 
     def predict(self, loaded: Loaded, requests: Sequence[messages.Predict]) -> list[Any]:
@@ -169,28 +156,67 @@ class Answering:
                     self._metrics.imputed.labels(name).inc()
         return found
 
-    def _users(self, loaded: Loaded, encoded: Sequence[Encoded | None]) -> Any:
-        """A vector at the place of each request; zeros where it cannot be read."""
-        places = [place for place, one in enumerate(encoded) if one is not None]
-        found = np.zeros((len(encoded), loaded.index.dim), np.float32)
-        if places:
-            batches: list[Batch] = [one.batch for one in encoded if one is not None]
-            found[places] = loaded.release.users(join(batches))
+    def _people(
+        self, loaded: Loaded, requests: Sequence[messages.Recommend], answers: list[Any]
+    ) -> list["Person | None"]:
+        """Whom the requests are for; those who are known and say no more are read in one go."""
+        found: list[Person | None] = [None] * len(requests)
+        plain: dict[int, int] = {}
+        for place, request in enumerate(requests):
+            if request.user is not None and not request.features and request.history is None:
+                row = loaded.user_row(request.user)
+                if row is not None:
+                    plain[place] = row
+        if plain:
+            with self.stage("encode"):
+                encoded = loaded.release.encode_known(list(plain.values()))
+            self._meet(loaded, found, list(plain), encoded)
+        rest = [place for place in range(len(requests)) if place not in plain]
+        rows = [row_of(loaded, requests[place]) for place in rest]
+        told: list[Any] = [None] * len(rest)
+        for place, one, refusal in zip(rest, self._encoded(loaded, rows, told), told, strict=True):
+            answers[place] = refusal
+            if one is not None:
+                self._meet(loaded, found, [place], one)
         return found
 
+    def _meet(
+        self, loaded: Loaded, found: list["Person | None"], places: list[int], encoded: Encoded
+    ) -> None:
+        """The vectors of users, at the places of their requests."""
+        with self.stage("tower"):
+            vectors = loaded.release.users(encoded.batch)
+        for row, place in enumerate(places):
+            told = {"imputed": list(encoded.imputed[row]), "unknown": list(encoded.unknown[row])}
+            found[place] = Person(vectors[row], bool(encoded.is_known[row]), told)
+
     def _ranked(
-        self, loaded: Loaded, asked: Asked, items: list[Any], encoded: Encoded | None
+        self,
+        loaded: Loaded,
+        asked: Asked,
+        rows: Int64[np.ndarray, "k"],
+        scores: Float32[np.ndarray, "k"],
+        told: dict[str, Any],
     ) -> messages.Ranked:
-        if len(items) < asked.k:
+        if len(rows) < asked.k:
             self._metrics.empty.inc()
         if not asked.is_known:
             self._metrics.unknown_users.inc()
         return messages.Ranked(
-            items=items,
+            items=loaded.catalogue.shown(rows, scores),
             is_known=asked.is_known,
             basis="vectors" if asked.is_known else "popularity",
-            **(told_of(encoded) if encoded else {}),
+            **told,
         )
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Person:
+    """A user, as a request tells of it."""
+
+    vector: Float32[np.ndarray, "dim"]
+    is_known: bool
+    told: dict[str, Any]  # what was not as asked
 
 
 @contextlib.contextmanager
@@ -214,20 +240,16 @@ def row_of(loaded: Loaded, asked: messages.Recommend | messages.Explain) -> dict
     return row
 
 
-def rows_of(loaded: Loaded, names: Sequence[str | int]) -> Int64[np.ndarray, "rows"]:
-    """Rows of items; names that nobody knows are none."""
-    rows = (loaded.catalogue.row_of(name) for name in names)
-    return np.array([row for row in rows if row is not None], np.int64)
-
-
 def excluded_of(loaded: Loaded, asked: messages.Recommend) -> Int64[np.ndarray, "rows"]:
     """What a user is not shown: items it has met, what it says it has met, and what it names."""
-    out = rows_of(loaded, asked.exclude)
+    out = loaded.catalogue.rows_of(asked.exclude)
     if not asked.exclude_seen:
         return out
-    told = rows_of(loaded, asked.history or [])
-    seen = loaded.release.seen(asked.user) if asked.user is not None else out[:0]
-    return np.concatenate([out, told, np.asarray(seen, np.int64)])
+    parts = [out, loaded.catalogue.rows_of(asked.history or [])]
+    row = None if asked.user is None else loaded.user_row(asked.user)
+    if row is not None and loaded.release.known is not None:
+        parts.append(loaded.release.known.seen[row].astype(np.int64))
+    return np.concatenate(parts)
 
 
 def told_of(encoded: Encoded) -> dict[str, Any]:
@@ -238,7 +260,6 @@ def told_of(encoded: Encoded) -> dict[str, Any]:
     }
 
 
-Mask = Bool[np.ndarray, "rows"] | None
 KINDS: dict[str, Callable[[Answering, Loaded, Any], list[Any]]] = {
     "recommend": Answering.recommend,
     "similar": Answering.similar,

@@ -62,11 +62,11 @@ class Batcher:
         job = Job(kind, loaded, request, time.monotonic() + within_s, loop.create_future())
         self._waiting += 1
         self._queue.put(job)
+        alarm = loop.call_later(within_s, _tell, [(job, _late())])
         try:
-            return await asyncio.wait_for(job.answer, within_s)
-        except TimeoutError:
-            raise _late() from None
+            return await job.answer
         finally:
+            alarm.cancel()
             self._waiting -= 1
             self._metrics.waiting.set(self._waiting)
 

@@ -7,14 +7,18 @@ the index has found again has its name.
 import json
 import os
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
+from jaxtyping import Float32, Int64
 
 from recsys.release import Items
 
 FILE = "items.jsonl"
+DIGITS = 7  # of a score behind the point
 
 
 class Catalogue:
@@ -30,8 +34,8 @@ class Catalogue:
         self._items = items
         self._ids = list(items.ids)
         self._changed: dict[int, dict[str, Any]] = {}  # columns that replace those of the release
-        self._rows: dict[str, int] = {}  # of what was added
-        self._shown: dict[int, bytes] = {}
+        self._rows = {name: row for row, name in enumerate(self._ids)}
+        self._shown: list[bytes | None] = [None] * len(self._ids)
         self._lock = threading.Lock()
         self.version = 0
         folder.mkdir(parents=True, exist_ok=True)
@@ -49,8 +53,12 @@ class Catalogue:
 
     def row_of(self, item: str | int) -> int | None:
         """The row of a name; None where it was never heard of."""
-        row = self._items.row_of(item)
-        return self._rows.get(str(item)) if row is None else row
+        return self._rows.get(str(item))
+
+    def rows_of(self, items: Sequence[str | int]) -> Int64[np.ndarray, "rows"]:
+        """The rows of names; those that were never heard of are left out."""
+        rows = list(map(self._rows.get, map(str, items)))
+        return np.array([row for row in rows if row is not None], np.int64)
 
     def name(self, row: int) -> str:
         """The name of a row."""
@@ -64,15 +72,27 @@ class Catalogue:
             values[row] = columns.get(name, values[row])
         return values
 
-    def shown(self, row: int) -> bytes:
-        """What is shown of an item, as the beginning of a JSON object; the score comes next."""
-        found = self._shown.get(row)
-        if found is None:
-            told = {"id": self._ids[row]}
-            if row < len(self._items):
-                told |= self._items.get(row)
-            found = msgspec.json.encode(told | self._changed.get(row, {}))[:-1]
-            self._shown[row] = found
+    def shown(self, rows: Int64[np.ndarray, "k"], scores: Float32[np.ndarray, "k"]) -> msgspec.Raw:
+        """Items as they are shown, with their scores: a JSON array, put together of its parts."""
+        if not len(rows):
+            return msgspec.Raw(b"[]")
+        shown = self._shown
+        begun = [shown[row] or self._begun(row) for row in rows.tolist()]
+        told = msgspec.json.encode(np.round(scores.astype(np.float64), DIGITS).tolist())
+        parts = [b"},"] * (3 * len(begun))
+        parts[0::3] = begun
+        parts[1::3] = told[1:-1].split(b",")
+        parts[-1] = b"}]"
+        return msgspec.Raw(b"[" + b"".join(parts))
+
+    def _begun(self, row: int) -> bytes:
+        """An item's JSON object up to its score."""
+        told = {"id": self._ids[row]}
+        if row < len(self._items):
+            told |= self._items.get(row)
+        told = told | self._changed.get(row, {})
+        told.pop("score", None)
+        found = self._shown[row] = msgspec.json.encode(told)[:-1] + b',"score":'
         return found
 
     def add(self, items: list[tuple[str, dict[str, Any]]]) -> list[int]:
@@ -98,10 +118,11 @@ class Catalogue:
         row, name = line["row"], line["id"]
         if row == len(self._ids):
             self._ids.append(name)
+            self._shown.append(None)
             self._rows[name] = row
         if line["columns"]:
             self._changed[row] = self._changed.get(row, {}) | line["columns"]
-        self._shown.pop(row, None)
+        self._shown[row] = None
 
     def _write(self, lines: list[dict[str, Any]]) -> None:
         with self._path.open("ab") as file:

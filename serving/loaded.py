@@ -16,6 +16,7 @@ from serving.refusals import conflict, invalid, unknown
 
 LATE_USERS = 64  # vectors kept, to measure the index with
 INDEX = "index"
+MOST_PEOPLE = 100_000  # users whose rows are remembered
 
 
 class Loaded:
@@ -31,6 +32,7 @@ class Loaded:
         self.release, self.id, self.space_id = release, release.id, release.space_id
         self.users: collections.deque[np.ndarray] = collections.deque(maxlen=LATE_USERS)
         self.index: Any = None
+        self._people: dict[str | int, int | None] = {}
         self._catalogue: Catalogue | None = None
         self._lock = threading.Lock()
         if release.items is not None:
@@ -67,6 +69,15 @@ class Loaded:
         """Of its items."""
         _ = self.catalogue
         return self._filters
+
+    def user_row(self, user: str | int) -> int | None:
+        """The row of a user that the release knows; the latest users are remembered."""
+        if user not in self._people:
+            while len(self._people) >= MOST_PEOPLE:
+                self._people.pop(next(iter(self._people)), None)
+            known = self.release.known
+            self._people[user] = None if known is None else known.row_of(user)
+        return self._people.get(user)
 
     def row(self, item: str | int) -> int:
         """The row of an item.

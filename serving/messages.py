@@ -113,7 +113,7 @@ class Answer(msgspec.Struct, kw_only=True):
 class Ranked(Answer, kw_only=True):
     """Items, best first: id, score, and the columns that the release has."""
 
-    items: list[msgspec.Raw]
+    items: msgspec.Raw
     is_known: bool = True
     basis: str = "vectors"  # or popularity, where nothing is known of the user
 

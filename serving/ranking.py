@@ -2,9 +2,7 @@
 
 import dataclasses
 from collections.abc import Iterator, Sequence
-from typing import Any
 
-import msgspec
 import numpy as np
 from jaxtyping import Bool, Float32, Int64
 
@@ -25,14 +23,16 @@ class Asked:
     is_known: bool = True  # False: nothing is known of the user, so popular items are shown
 
 
-def ranked(loaded: Loaded, asked: Sequence[Asked]) -> Iterator[tuple[Asked, list[Any]]]:
-    """The items of each, best first."""
+def ranked(
+    loaded: Loaded, asked: Sequence[Asked]
+) -> Iterator[tuple[Asked, Int64[np.ndarray, "k"], Float32[np.ndarray, "k"]]]:
+    """The rows of the items of each, best first, and their scores."""
     groups: dict[int, list[Asked]] = {}
     for one in asked:
         if one.is_known:
             groups.setdefault(id(one.mask), []).append(one)
         else:
-            yield one, _popular(loaded, one)
+            yield one, *_popular(loaded, one)
     for group in groups.values():
         found = loaded.index.search(
             np.stack([one.vector for one in group]),
@@ -42,10 +42,12 @@ def ranked(loaded: Loaded, asked: Sequence[Asked]) -> Iterator[tuple[Asked, list
         )
         for number, one in enumerate(group):
             ids, scores = found.ids[number, : one.k], found.scores[number, : one.k]
-            yield one, _shown(loaded, ids, scores)
+            yield one, ids[ids != NOTHING], scores[ids != NOTHING]
 
 
-def _popular(loaded: Loaded, asked: Asked) -> list[Any]:
+def _popular(
+    loaded: Loaded, asked: Asked
+) -> tuple[Int64[np.ndarray, "k"], Float32[np.ndarray, "k"]]:
     """What most have met, by its share of the most popular item."""
     scores = np.zeros(len(loaded.catalogue), np.float32)
     popularity = loaded.release.popularity
@@ -56,18 +58,7 @@ def _popular(loaded: Loaded, asked: Asked) -> list[Any]:
         scores[len(asked.mask) :] = -np.inf
     scores[asked.excluded] = -np.inf
     rows = top(scores, asked.k)
-    return _shown(loaded, rows, scores[rows])
-
-
-def _shown(
-    loaded: Loaded, rows: Int64[np.ndarray, "k"], scores: Float32[np.ndarray, "k"]
-) -> list[Any]:
-    shown = loaded.catalogue.shown
-    return [
-        msgspec.Raw(b'%b,"score":%.7g}' % (shown(row), score))
-        for row, score in zip(rows.tolist(), scores.tolist(), strict=True)
-        if row != NOTHING
-    ]
+    return rows, scores[rows]
 
 
 def _padded(lists: Sequence[Int64[np.ndarray, "_"]]) -> Int64[np.ndarray, "queries most"] | None:

@@ -171,9 +171,8 @@ class Releases:
         raise unknown(f"There is no release {name!r} in the folder that is served.")
 
     def _open(self, folder: Path) -> Loaded:
-        kept = self._settings.kept or folder.parent / ".kept"
         try:
-            return Loaded.open(folder, kept, buckets=self._settings.buckets)
+            return Loaded.open(folder, self._settings.folder, buckets=self._settings.buckets)
         except (ValueError, OSError) as error:
             if self.active is None:
                 raise

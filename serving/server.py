@@ -1,6 +1,7 @@
 """What every route has at hand, and what every request goes through before and after its route."""
 
 import dataclasses
+import itertools
 import json
 import logging
 import re
@@ -59,6 +60,7 @@ class Server:
         self.keys = Keys.read(settings.keys) if settings.keys else None
         self.releases = Releases(settings, self.metrics)
         self.is_stopping = False
+        self._start, self._numbers = secrets.token_hex(6), itertools.count()
         self.batcher = Batcher(
             Answering(self.metrics),
             most_waiting=settings.most_waiting,
@@ -99,7 +101,7 @@ class Server:
         async def answer(request: Request) -> Response:
             start = time.perf_counter()
             given = request.headers.get("x-request-id", "")
-            request_id = given if REQUEST_ID.match(given) else secrets.token_hex(8)
+            request_id = given if REQUEST_ID.match(given) else self._new_id()
             try:
                 self._allow(request, endpoint.scope)
                 message = None
@@ -118,6 +120,10 @@ class Server:
             return response
 
         return answer
+
+    def _new_id(self) -> str:
+        """An id that no other request of this or another start has."""
+        return f"{self._start}-{next(self._numbers):x}"
 
     def _allow(self, request: Request, scope: Scope | None) -> None:
         """Refuses whoever has no key, or one that does not open this."""

@@ -40,6 +40,12 @@ class Settings:
             )
 
     @property
+    def folder(self) -> Path:
+        """Where changed items are, and what a start leaves for the next."""
+        is_one = (self.releases / "manifest.json").is_file()
+        return self.kept or (self.releases.parent if is_one else self.releases) / ".kept"
+
+    @property
     def buckets(self) -> tuple[int, ...]:
         """Sizes of calls that are compiled before a release is served."""
         return tuple(1 << power for power in range(self.most_together.bit_length()))

@@ -55,8 +55,9 @@ class Base(Protocol):
         queries: Float32[np.ndarray, "queries dim"],
         k: int,
         rows: Int64[np.ndarray, "chosen"] | None,
+        excluded: Int64[np.ndarray, "queries excluded"] | None = None,
     ) -> Rows:
-        """The very best of the chosen rows; None is all."""
+        """The very best of the chosen rows, in ascending order, less a query's own; None is all."""
         ...
 
     def vectors(self, rows: Int64[np.ndarray, "chosen"]) -> Float32[np.ndarray, "chosen dim"]:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Bool, Float32, Int64
 
-from recsys.index.found import Rows, best_of, nothing
+from recsys.index.found import NOTHING, Rows, best_of, nothing, stacked
 from recsys.spec import spec
 
 VECTORS = "vectors.npy"
@@ -59,8 +59,9 @@ class ExactBase:
         queries: Float32[np.ndarray, "queries dim"],
         k: int,
         rows: Int64[np.ndarray, "chosen"] | None,
+        excluded: Int64[np.ndarray, "queries excluded"] | None = None,
     ) -> Rows:
-        return scan(self.all, queries, k, rows=rows)
+        return scan(self.all, queries, k, rows=rows, excluded=excluded)
 
     def vectors(self, rows: Int64[np.ndarray, "chosen"]) -> Float32[np.ndarray, "chosen dim"]:
         return np.asarray(self.all[rows])
@@ -87,8 +88,9 @@ def scan(
     *,
     rows: Int64[np.ndarray, "chosen"] | None = None,
     mask: Bool[np.ndarray, "rows"] | None = None,
+    excluded: Int64[np.ndarray, "queries excluded"] | None = None,
 ) -> Rows:
-    """The very best of the rows that are chosen, or that the mask allows."""
+    """The very best of the rows that are chosen, or that the mask allows, less a query's own."""
     chosen = vectors if rows is None else vectors[rows]
     if not len(chosen):
         return nothing(len(queries), k)
@@ -98,10 +100,22 @@ def scan(
         scores = queries[start : start + step] @ chosen.T
         if mask is not None:
             scores[:, ~mask] = -np.inf
+        if excluded is not None:
+            leave_out(scores, excluded[start : start + step], rows)
         parts.append(best_of(scores, k, rows))
-    if len(parts) == 1:
-        return parts[0]
-    return Rows(
-        np.concatenate([part.rows for part in parts]),
-        np.concatenate([part.scores for part in parts]),
-    )
+    return stacked(parts)
+
+
+def leave_out(
+    scores: Float32[np.ndarray, "queries chosen"],
+    excluded: Int64[np.ndarray, "queries excluded"],
+    rows: Int64[np.ndarray, "chosen"] | None,
+) -> None:
+    """Takes each query's own rows out of its scores; `rows` says which stand there, ascending."""
+    queries, columns = np.nonzero(excluded != NOTHING)
+    wanted = excluded[queries, columns]
+    if rows is not None:
+        places = np.minimum(np.searchsorted(rows, wanted), len(rows) - 1)
+        there = rows[places] == wanted
+        queries, wanted = queries[there], places[there]
+    scores[queries, wanted] = -np.inf

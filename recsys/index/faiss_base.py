@@ -87,8 +87,9 @@ class FaissBase:
         queries: Float32[np.ndarray, "queries dim"],
         k: int,
         rows: Int64[np.ndarray, "chosen"] | None,
+        excluded: Int64[np.ndarray, "queries excluded"] | None = None,
     ) -> Rows:
-        return scan(self.all, queries, k, rows=rows)
+        return scan(self.all, queries, k, rows=rows, excluded=excluded)
 
     def vectors(self, rows: Int64[np.ndarray, "chosen"]) -> Float32[np.ndarray, "chosen dim"]:
         return np.asarray(self.all[rows])

@@ -67,6 +67,16 @@ def best_left(found: Rows, dropped: Bool[np.ndarray, "queries found"], k: int) -
     return padded(Rows(rows, scores.astype(np.float32)), k)
 
 
+def stacked(parts: list[Rows]) -> Rows:
+    """Answers to several blocks of queries as one."""
+    if len(parts) == 1:
+        return parts[0]
+    return Rows(
+        np.concatenate([part.rows for part in parts]),
+        np.concatenate([part.scores for part in parts]),
+    )
+
+
 def padded(found: Rows, k: int) -> Rows:
     """The same with k columns."""
     missing = k - found.rows.shape[1]

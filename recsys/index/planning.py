@@ -13,7 +13,6 @@ from recsys.index.found import NOTHING, Rows, best_left, nothing, padded
 
 FEW_ROWS = 2_048  # scanning so many takes no longer than any index
 FEW_SHARE = 0.05  # of the rows; below, a filtered index looks at more than a scan
-COMPARED = 1 << 20  # pairs of rows found and excluded that are compared at once
 
 
 def search(
@@ -41,12 +40,10 @@ def search(
     if not allowed or not len(queries):
         return nothing(len(queries), k)
     wanted = min(k + more, allowed)
-    if (mask is not None or not base.is_exact) and _is_scanned(wanted, allowed, count):
+    if base.is_exact or _is_scanned(wanted, allowed, count):
         return _scanned(base, queries, k, mask, excluded)
     found = base.search(queries, wanted, mask)
-    found = best_left(found, _drops(found, excluded), k) if more else padded(found, k)
-    if base.is_exact:
-        return found
+    found = best_left(found, _drops(found, excluded, count), k) if more else padded(found, k)
     return _completed(base, found, queries, k, mask, excluded, allowed)
 
 
@@ -64,8 +61,7 @@ def _scanned(
     excluded: Int64[np.ndarray, "queries excluded"],
 ) -> Rows:
     rows = None if mask is None else np.flatnonzero(mask)
-    found = base.scan(queries, k + _most(excluded), rows)
-    return best_left(found, _drops(found, excluded), k)
+    return base.scan(queries, k, rows, excluded)
 
 
 def _completed(
@@ -92,13 +88,13 @@ def _most(excluded: Int64[np.ndarray, "queries excluded"]) -> int:
 
 
 def _drops(
-    found: Rows, excluded: Int64[np.ndarray, "queries excluded"]
+    found: Rows, excluded: Int64[np.ndarray, "queries excluded"], count: int
 ) -> Bool[np.ndarray, "queries found"]:
     """Which rows found are excluded by their query."""
-    if found.rows.size * excluded.shape[1] <= COMPARED:
-        return np.any(found.rows[:, :, None] == excluded[:, None, :], axis=2)
     drops = np.zeros(found.rows.shape, bool)
+    is_out = np.zeros(count + 1, bool)  # the last is NOTHING, as -1 is the last place
     for query, rows in enumerate(excluded):
-        if np.any(rows != NOTHING):
-            drops[query] = np.isin(found.rows[query], rows[rows != NOTHING])
+        is_out[rows] = True
+        drops[query] = is_out[found.rows[query]]
+        is_out[rows] = False
     return drops

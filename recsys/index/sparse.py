@@ -12,8 +12,8 @@ import numpy as np
 from jaxtyping import Bool, Float32, Int32, Int64
 from scipy import sparse
 
-from recsys.index.exact import SCORES
-from recsys.index.found import NOTHING, Reasons, Rows, best_of, nothing
+from recsys.index.exact import SCORES, leave_out
+from recsys.index.found import NOTHING, Reasons, Rows, best_of, nothing, stacked
 from recsys.spec import spec
 
 FILE = "postings.npz"
@@ -69,9 +69,10 @@ class SparseBase:
         queries: Float32[np.ndarray, "queries dim"],
         k: int,
         rows: Int64[np.ndarray, "chosen"] | None,
+        excluded: Int64[np.ndarray, "queries excluded"] | None = None,
     ) -> Rows:
         postings = self._postings if rows is None else sparse.csr_array(self._items[rows].T)
-        return self._scored(queries, k, postings, None, rows)
+        return self._scored(queries, k, postings, None, rows, excluded)
 
     def vectors(self, rows: Int64[np.ndarray, "chosen"]) -> Float32[np.ndarray, "chosen dim"]:
         return self._items[rows].toarray()
@@ -86,6 +87,7 @@ class SparseBase:
         postings: Any,
         mask: Bool[np.ndarray, "rows"] | None,
         rows: Int64[np.ndarray, "chosen"] | None,
+        excluded: Int64[np.ndarray, "queries excluded"] | None = None,
     ) -> Rows:
         """The best by the postings of the entries that the queries have."""
         count = postings.shape[1]
@@ -97,11 +99,10 @@ class SparseBase:
             scores = (few @ postings).toarray()
             if mask is not None:
                 scores[:, ~mask] = -np.inf
+            if excluded is not None:
+                leave_out(scores, excluded[start : start + step], rows)
             parts.append(best_of(scores, k, rows))
-        return Rows(
-            np.concatenate([part.rows for part in parts]),
-            np.concatenate([part.scores for part in parts]),
-        )
+        return stacked(parts)
 
 
 def reasons(
