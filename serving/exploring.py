@@ -52,7 +52,7 @@ class About(msgspec.Struct, kw_only=True):
     data: dict[str, Any]
 
 
-class Asked(msgspec.Struct, forbid_unknown_fields=True):
+class Search(msgspec.Struct, forbid_unknown_fields=True):
     """A few letters."""
 
     query: str
@@ -109,7 +109,7 @@ class Explorer:
             data=manifest["data"],
         )
 
-    def items(self, asked: Asked) -> FoundItems:
+    def items(self, asked: Search) -> FoundItems:
         """Items by their id or a part of their title, those that begin so first."""
         items, wanted = self.release.items, asked.query.strip().casefold()
         if items is None or not wanted:
@@ -117,11 +117,12 @@ class Explorer:
         row = items.row_of(asked.query.strip())
         begins = [n for n, title in enumerate(self.titles) if title.startswith(wanted)]
         inside = [n for n, title in enumerate(self.titles) if wanted in title]
-        rows = dict.fromkeys([*([] if row is None else [row]), *begins, *inside])
-        found = list(rows)[: asked.limit]
+        rows: dict[int, None] = dict.fromkeys([*begins, *inside])
+        exact = [] if row is None else [row]
+        found = [*exact, *(each for each in rows if each != row)][: asked.limit]
         return FoundItems([{"id": items.ids[row], **items.get(row)} for row in found])
 
-    def users(self, asked: Asked) -> FoundUsers:
+    def users(self, asked: Search) -> FoundUsers:
         """Users by the beginning of their name."""
         wanted = asked.query.strip()
         found = (name for name in self.names if name.startswith(wanted))

@@ -6,9 +6,10 @@ from typing import Any
 import jax
 import numpy as np
 
-from recsys.data.store import Store, StoredExamples
+from recsys.data.store import Store
 from recsys.export.draft import Draft, named
 from recsys.export.frozen import Asked
+from recsys.export.stored import stored
 from recsys.release.golden import asked
 from recsys.training.predictor import Predictor
 from recsys.training.run import Run
@@ -60,20 +61,16 @@ def draft(
 
 def of_run(run: Run) -> Draft:
     """The release of a run; what its store would tell is left out where that is gone."""
-    data: dict[str, Any] = {"digest": run.store_digest, "window": None}
     requests = []
     if run.store.exists():
-        store = Store.open(run.store)
-        data["examples"] = {name: len(part) for name, part in store.splits.items()}
-        data["window"] = _window(store.splits["train"]) if store.schema.timestamp else None
-        last = list(store.splits.values())[-1]
+        last = list(Store.open(run.store).splits.values())[-1]
         chosen = np.linspace(0, len(last) - 1, min(GOLDEN, len(last))).astype(np.int64)
         batch = last.take(chosen)
         requests = [asked(batch, row) for row in range(len(chosen))]
-    return draft(run.predictor, requests=requests, metrics=run.valid, split="valid", data=data)
-
-
-def _window(train: StoredExamples) -> list[str]:
-    """When the first and the last example of training happened."""
-    times = train.timestamps
-    return [str(np.datetime64(int(moment), "s")) + "Z" for moment in (np.min(times), np.max(times))]
+    return draft(
+        run.predictor,
+        requests=requests,
+        metrics=run.valid,
+        split="valid",
+        data=stored(run.store, run.store_digest),
+    )

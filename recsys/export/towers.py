@@ -16,6 +16,7 @@ from scipy.sparse import csr_array
 from recsys.data.interactions import size
 from recsys.export.draft import Catalogue, Draft, named
 from recsys.export.frozen import Asked
+from recsys.export.stored import stored
 from recsys.features.batch import Batch
 from recsys.features.hashing import Words, fingerprint, join
 from recsys.features.schema import Schema
@@ -137,7 +138,7 @@ def of_run(
         names: of users, who are known by fingerprint alone: those that are given can be shown.
         columns: what is shown of items beside their titles, in the order of `run.known.items`.
     """
-    known, catalogue = run.known, run.known.items
+    known, catalogue, told = run.known, run.known.items, read_spec(run.path)
     titles = {"title": list(catalogue.titles)} if catalogue.titles is not None else {}
     found = draft(
         run.resolved.model,
@@ -149,7 +150,7 @@ def of_run(
         vocabularies=load_vocabularies(run.path / VOCABULARIES),
         metrics=run.valid,
         split="valid",
-        data={"digest": read_spec(run.path).store_digest},
+        data=stored(told.store, told.store_digest),
     )
     return with_names(found, list(names))
 

@@ -1,7 +1,7 @@
 """The programs of a release: StableHLO that is called with the release's parameters and a batch.
 
-A program takes any number of rows, and XLA compiles it anew for each number; so rows are padded to
-a power of two, and the sizes that a server wants are compiled before it takes requests.
+A program takes any number of rows, and XLA compiles it anew for each number; so calls are of a few
+sizes, rows are padded to the next, and a server has its sizes compiled before it takes requests.
 """
 
 import dataclasses
@@ -18,7 +18,7 @@ from recsys.features.batch import Batch
 from recsys.release.manifest import ReleaseError
 
 ARRAYS = ("high", "low", "valid", "numbers")  # of a batch, that programs read
-MOST = 1024  # rows of a call; more are several calls
+MOST = 1024  # rows of a call, where no sizes were chosen; more are several calls
 TYPES = {"high": np.uint32, "low": np.uint32, "valid": np.bool_, "numbers": np.float32}
 
 
@@ -40,21 +40,14 @@ class Width:
 class Program:
     """One program, compiled for the numbers of rows that it was called with."""
 
-    def __init__(
-        self, path: Path, params: Mapping[str, jax.Array], width: Width, *, most: int = MOST
-    ) -> None:
+    def __init__(self, path: Path, params: Mapping[str, jax.Array], width: Width) -> None:
         """Reads a program.
-
-        Args:
-            path: of its StableHLO.
-            params: on the device, by name.
-            width: of the batches that it reads.
-            most: rows of a call; a power of two.
 
         Raises:
             ReleaseError: this version of JAX cannot read it.
         """
-        self.path, self.params, self.width, self.most = path, dict(params), width, most
+        self.path, self.params, self.width = path, dict(params), width
+        self._sizes = [1 << power for power in range(MOST.bit_length())]  # rows of calls, rising
         try:
             exported = export.deserialize(bytearray(path.read_bytes()))
         except Exception as error:  # JAX says in many ways that it does not read old programs
@@ -76,23 +69,23 @@ class Program:
         rows = len(batch)
         if not rows:
             return self(Batch(**self.width.blank(1), label=_ONE, weight=_ONE))[:0]
-        starts = range(0, rows, self.most)
-        return np.concatenate([self._part(batch, n, min(self.most, rows - n)) for n in starts])
+        most = self._sizes[-1]
+        starts = range(0, rows, most)
+        return np.concatenate([self._part(batch, n, min(most, rows - n)) for n in starts])
 
-    def warm(self, buckets: Iterable[int]) -> None:
+    def compile(self, rows: int) -> None:
         """Compiles the program for calls of so many rows."""
-        for rows in buckets:
-            self._call(self.params, *self.width.blank(self._size(rows)).values())
+        self._call(self.params, *self.width.blank(rows).values())
+
+    def keep_to(self, sizes: Iterable[int]) -> None:
+        """From now on calls are of these sizes alone: if they are compiled, nobody waits."""
+        self._sizes = sorted(set(sizes))
 
     def _part(self, batch: Batch, start: int, rows: int) -> Float32[np.ndarray, "rows ..."]:
-        padded = self.width.blank(self._size(rows))
+        padded = self.width.blank(next(size for size in self._sizes if size >= rows))
         for name, array in padded.items():
             array[:rows] = getattr(batch, name)[start : start + rows]
         return np.asarray(self._call(self.params, *padded.values()))[:rows]
-
-    def _size(self, rows: int) -> int:
-        """The power of two that calls of so many rows are padded to."""
-        return min(self.most, 1 << max(rows - 1, 0).bit_length())
 
 
 _ONE = np.zeros(1, np.float32)

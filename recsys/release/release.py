@@ -13,6 +13,7 @@
 `docs/release-format.md` says how to read it without this code.
 """
 
+import concurrent.futures
 import functools
 import json
 from collections.abc import Iterable, Sequence
@@ -180,9 +181,21 @@ class Release:
         return known.seen.items[:0] if row is None else known.seen[row]
 
     def warm(self, buckets: Iterable[int] = BUCKETS) -> None:
-        """Compiles the programs for calls of so many rows."""
-        for program in self._programs.values():
-            program.warm(buckets)
+        """Compiles the programs for calls of so many rows, several at once.
+
+        From then on calls are of these sizes alone; more rows are several calls. Items are embedded
+        rarely while a release is served: their program gets the smallest and the largest size.
+        """
+        sizes = sorted(set(buckets))
+        wanted = {
+            name: sizes if SIDES[name] == "query" else [sizes[0], sizes[-1]]
+            for name in self._programs
+        }
+        with concurrent.futures.ThreadPoolExecutor() as threads:
+            each = [(self._programs[name], rows) for name in wanted for rows in wanted[name]]
+            list(threads.map(lambda one: one[0].compile(one[1]), each))
+        for name, program in self._programs.items():
+            program.keep_to(wanted[name])
 
     def replay(self) -> None:
         """Answers the golden requests again.

@@ -2,7 +2,7 @@
 
 import pytest
 
-from serving.exploring import Asked, Column, Explorer, column
+from serving.exploring import Column, Explorer, Search, column
 from tests.releases import opened
 
 
@@ -14,10 +14,10 @@ def test_a_release_with_items_tells_of_itself():
     assert (about.task, about.items, about.users, about.history) == ("retrieval", 40, 60, "watched")
     assert about.columns == {"title": column([f"Movie {n}" for n in range(40)])}
     assert about.examples[:2] == ["u0", "u1"]
-    assert [item["id"] for item in page.items(Asked("movie 3", 3)).items] == ["m3", "m30", "m31"]
-    assert page.items(Asked("m7")).items[0] == {"id": "m7", "title": "Movie 7"}
-    assert page.items(Asked(" ")).items == []
-    assert page.users(Asked("u5", 3)).users == ["u5", "u50", "u51"]
+    assert [item["id"] for item in page.items(Search("movie 3", 3)).items] == ["m3", "m30", "m31"]
+    assert page.items(Search("m7")).items[0] == {"id": "m7", "title": "Movie 7"}
+    assert page.items(Search(" ")).items == []
+    assert page.users(Search("u5", 3)).users == ["u5", "u50", "u51"]
 
 
 @pytest.mark.slow
