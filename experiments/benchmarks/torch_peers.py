@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     import torch  # pyright: ignore[reportMissingImports]  # an extra that checks do without
 
 
-def _import(module: str) -> Any:
+def imported(module: str) -> Any:
+    """A module of an extra, or a word on how to install it."""
     try:
         return importlib.import_module(module)
     except ImportError as error:
@@ -34,7 +35,7 @@ class _Peer:
     def __init__(
         self, *, dim: int, features: int, batches: list[Batch], hidden: tuple[int, ...], rate: float
     ) -> None:
-        self.torch = _import("torch")
+        self.torch = imported("torch")
         self.torch.set_num_threads(os.cpu_count() or 1)
         self.torch.manual_seed(0)
         nn = self.torch.nn
@@ -129,9 +130,9 @@ class FBGEMM(_Peer):
         super().__init__(
             dim=dim, features=features, batches=batches, hidden=hidden, rate=learning_rate
         )
-        ops = _import("fbgemm_gpu.split_table_batched_embeddings_ops_training")
-        common = _import("fbgemm_gpu.split_table_batched_embeddings_ops_common")
-        configs = _import("fbgemm_gpu.split_embedding_configs")
+        ops = imported("fbgemm_gpu.split_table_batched_embeddings_ops_training")
+        common = imported("fbgemm_gpu.split_table_batched_embeddings_ops_common")
+        configs = imported("fbgemm_gpu.split_embedding_configs")
         self.name = f"FBGEMM {metadata.version('fbgemm-gpu-cpu')}"
         self.table = ops.SplitTableBatchedEmbeddingBagsCodegen(
             [(rows, dim, ops.EmbeddingLocation.HOST, ops.ComputeDevice.CPU)],

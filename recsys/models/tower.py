@@ -54,12 +54,13 @@ class Projections(nnx.Module):
     Features of one key space share the map, so that an item is the same in a history and by itself.
     """
 
-    def __init__(self, embed: Embedding, dim: int, *, rngs: nnx.Rngs):
+    def __init__(self, embed: Embedding, dim: int, *, is_shared: bool = True, rngs: nnx.Rngs):
+        """Maps to width `dim`; with `is_shared` also where tables are shared."""
         widths = embed.widths
         shared = {
             feature.key_space
             for table in embed.plans.values()
-            if len({f.key_space for f in table.features}) > 1
+            if is_shared and len({f.key_space for f in table.features}) > 1
             for feature in table.features
         }
         spaces = {f.key_space: widths[f.name] for f in embed.schema.categorical}

@@ -64,8 +64,17 @@ def total(
     values: Float[Array, "places width"], first: Int32[Array, " places"]
 ) -> Float[Array, "places width"]:
     """The sum of all places that share a first place, at that place; zeros elsewhere."""
+    return add_total(jnp.zeros_like(values), values, first)
+
+
+def add_total(
+    sums: Float[Array, "sums width"],
+    values: Float[Array, "places width"],
+    first: Int32[Array, " places"],
+) -> Float[Array, "sums width"]:
+    """Sums, and the values of some more places added to them."""
     return jax.lax.scatter_add(
-        jnp.zeros_like(values),
+        sums,
         first[:, None],
         values[:, None, :],
         ROW_BY_ROW,

@@ -19,6 +19,7 @@ from recsys.parallel.exchange import Exchange
 from recsys.parallel.mesh import make_mesh, split
 from recsys.parallel.placement import place, shardings
 from recsys.tables.base import Context
+from recsys.training.cached import require_cached
 from recsys.training.passes import row_noise
 from recsys.training.recipe import Recipe
 from recsys.training.step import Report, State, read_rows, take_apart, train_step
@@ -33,6 +34,11 @@ class Learner:
         for batch in batches:
             state, report = learner.step(state, batch)
         model = learner.model(state)
+
+    A model may define `encode(vectors, batch, context)`, each example by itself, and
+    `compare(encoded, batch)` in place of the loss alone: then `remember(encoded, batch, is_good)`
+    is called after each step, and with `compare_in_chunks` `Recipe(cache=...)` makes large batches
+    fit.
 
     The state given to `step` is donated: use the one that comes back.
 
@@ -54,6 +60,7 @@ class Learner:
         self.exchange = Exchange(self.mesh)
         self._model = model
         abstract: Any = model if isinstance(model, nnx.Module) else nnx.eval_shape(model)
+        require_cached(abstract, self.recipe)
         self.graph = take_apart(abstract)[0]
         self.periods = {
             t: table.period for t, table in abstract.embed.tables.items() if table.period

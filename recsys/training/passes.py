@@ -30,7 +30,7 @@ class Passes:
         self,
         name: str,
         table: EmbeddingTable,
-        rows: Rows,
+        rows: Rows | None,
         sums: Rows,
         slots: TableSlots,
         reads: dict[str, Reads],
@@ -39,14 +39,20 @@ class Passes:
     ) -> tuple[Rows, TableSlots]:
         """One pass: updates the touched rows and slots, and stores the rows if it is the last.
 
-        Returns the rows at their places as the next pass shall see them (after the last: as they
-        were), and all slots of the table.
+        Rows that are not at hand are read again, block by block. Returns the rows at their places
+        as the next pass shall see them (after the last: as they were), and all slots of the table.
         """
-        flat = {a: row.reshape(-1, row.shape[-1]) for a, row in rows.items()}
-        after, slots = dict(rows), dict(slots)
+        flat = {a: row.reshape(-1, row.shape[-1]) for a, row in (rows or {}).items()}
+        after, slots = dict(rows or {}), dict(slots)
+
+        def touched(names: list[str], cut: Cut) -> Rows:
+            if rows is not None:
+                return {a: flat[a][cut(reads[a].first)] for a in names}
+            stored = {a: array for a, array in table.stored().items() if a in names}
+            return table.load(self.exchange.read(stored, {a: cut(reads[a].rows) for a in names}))
 
         def train(names: list[str], cut: Cut, slots: TableSlots) -> tuple[Rows, TableSlots]:
-            own = {a: flat[a][cut(reads[a].first)] for a in names}
+            own = touched(names, cut)
             slots = dict(slots)
             for a in sums.keys() & own.keys():
                 at, grad = cut(reads[a].rows), cut(sums[a])
@@ -57,6 +63,7 @@ class Passes:
             theirs = {a: slots[a] for a in names if a in slots}
             if not is_last:
                 own, theirs = train(names, lambda array: array, theirs)
+                assert rows is not None  # where there are later passes
                 after |= {a: own[a][reads[a].rank].reshape(rows[a].shape) for a in names}
                 slots |= theirs
                 continue

@@ -33,6 +33,8 @@ class Recipe:
         repeats: how repeated rows are summed: "auto" or a name of
             `recsys.parallel.repeats.REPEATS`.
         seed: of all randomness in training.
+        cache: examples at a time of a batch whose vectors are compared with each other: memory is
+            that of so many, the gradient that of all (`recsys.training.cached`); 0 is all at once.
     """
 
     rows: RowTraining = RowTraining()
@@ -43,14 +45,17 @@ class Recipe:
     warmup: int = 0
     repeats: str = "auto"
     seed: int = 0
+    cache: int = 0
 
     def __post_init__(self):
         if not 0 <= self.dropout < 1:
             raise ValueError(f"dropout is a share in [0, 1), got {self.dropout}.")
-        if self.clip_norm < 0 or self.warmup < 0 or not 0 <= self.seed < 2**32:
+        least = min(self.clip_norm, self.warmup, self.cache)
+        if least < 0 or not 0 <= self.seed < 2**32:
             raise ValueError(
-                "A recipe wants clip_norm and warmup of at least 0 and a seed of 32 bits, got "
-                f"clip_norm={self.clip_norm}, warmup={self.warmup}, seed={self.seed}."
+                "A recipe wants clip_norm, warmup and cache of at least 0 and a seed of 32 bits, "
+                f"got clip_norm={self.clip_norm}, warmup={self.warmup}, cache={self.cache}, "
+                f"seed={self.seed}."
             )
         if self.repeats not in ("auto", *REPEATS):
             known = ", ".join(("auto", *REPEATS))

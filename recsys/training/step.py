@@ -26,6 +26,7 @@ from recsys.optim.touched import find_repeats, keep_finite
 from recsys.parallel.exchange import Exchange
 from recsys.pytree import pytree
 from recsys.tables.base import Context, Keys, Row, Rows, addresses
+from recsys.training.cached import cached_gradients
 from recsys.training.passes import Passes, sum_pass
 from recsys.training.recipe import Recipe
 
@@ -73,11 +74,31 @@ def read_rows(
     model: Any, batch: Batch, exchange: Exchange
 ) -> tuple[dict[str, Keys], dict, dict[str, Rows]]:
     """The keys of each table, their addresses, and the float rows at their places."""
-    keys = model.embed.keys(batch)
+    keys, address = read_keys(model, batch)
+    return keys, address, _loaded(model, address, exchange)
+
+
+def read_keys(model: Any, batch: Batch) -> tuple[dict[str, Keys], dict]:
+    """The keys of each table, and their addresses."""
+    keys, tables = model.embed.keys(batch), model.embed.tables
+    return keys, {name: addresses(tables[name], key) for name, key in keys.items()}
+
+
+def _loaded(model: Any, address: dict, exchange: Exchange) -> dict[str, Rows]:
+    """The float rows at their places."""
     tables = model.embed.tables
-    address = {name: addresses(tables[name], key) for name, key in keys.items()}
-    stored = {name: exchange.read(tables[name].stored(), address[name]) for name in keys}
-    return keys, address, {name: tables[name].load(rows) for name, rows in stored.items()}
+    stored = {name: exchange.read(tables[name].stored(), own) for name, own in address.items()}
+    return {name: tables[name].load(rows) for name, rows in stored.items()}
+
+
+def loss_and_encoded(
+    model: Any, vectors: Any, batch: Batch, context: Context
+) -> tuple[Float[Array, ""], Any]:
+    """The loss, and the examples' own vectors where a model encodes before it compares."""
+    if not hasattr(model, "compare"):
+        return model.loss(vectors, batch, context), None
+    encoded = model.encode(vectors, batch, context)
+    return model.compare(encoded, batch), encoded
 
 
 def train_step(
@@ -87,20 +108,37 @@ def train_step(
     model = nnx.merge(graph, state.rows, state.params, state.rest)
     tables = model.embed.tables
     context = Context(state.step, state.seed, train=True, everywhere=exchange.everywhere)
-    keys, address, rows = read_rows(model, batch, exchange)
+    keys, address = read_keys(model, batch)
     reads = {name: find_repeats(address[name], exchange, way=recipe.way) for name in keys}
 
-    def loss_of(params: nnx.State, rows: dict[str, Rows]) -> Float[Array, ""]:
+    def loss_of(params: nnx.State, rows: dict[str, Rows]) -> tuple[Float[Array, ""], Any]:
         model = nnx.merge(graph, state.rows, params, state.rest)
         tables = model.embed.tables
         vectors = {n: tables[n].decode(rows[n], key, context) for n, key in keys.items()}
         vectors = recipe.drop(vectors, context)
         penalties = [tables[n].penalty(rows[n], key, context) for n, key in keys.items()]
-        return model.loss(model.embed.split(vectors, keys), batch, context) + sum(penalties)
+        loss, encoded = loss_and_encoded(model, model.embed.split(vectors, keys), batch, context)
+        return loss + sum(penalties), encoded
 
-    gradients = jax.value_and_grad(loss_of, argnums=(0, 1))
-    loss, (dense, grads) = gradients(state.params, rows)
-    sums = sum_pass(0, tables, grads, reads, way=recipe.way)
+    gradients = jax.value_and_grad(loss_of, argnums=(0, 1), has_aux=True)
+    if recipe.cache:
+        rows, grads = dict.fromkeys(keys), None  # rows are read again where they learn
+        loss, dense, sums, encoded = cached_gradients(
+            state.params,
+            batch,
+            keys,
+            address,
+            reads,
+            graph=graph,
+            rest=(state.rows, state.rest),
+            recipe=recipe,
+            exchange=exchange,
+            context=context,
+        )
+    else:
+        rows = _loaded(model, address, exchange)
+        (loss, encoded), (dense, grads) = gradients(state.params, rows)
+        sums = sum_pass(0, tables, grads, reads, way=recipe.way)
     norm = global_norm(dense, sums)
     is_finite = jnp.isfinite(loss) & jnp.isfinite(norm)
     report = Report(loss, norm, is_finite, is_finite)
@@ -120,7 +158,10 @@ def train_step(
                     t, table, latest[t], sums[t], slots[t], reads[t], is_last=is_last
                 )
 
-    _observe(tables, keys, grads, slots, context, report.is_finite, recipe, exchange)
+    if hasattr(model, "remember"):
+        model.remember(encoded, batch, report.is_finite)
+    if grads is not None:
+        _observe(tables, keys, grads, slots, context, report.is_finite, recipe, exchange)
     params, opt, average = _update_dense(state, dense, recipe, report)
     _, rows_state, _, rest = take_apart(model)
     state = State(
