@@ -16,7 +16,7 @@ test: lint
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m "not system and not browser"
 
 test-system: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest -n0 -m "$(SYSTEM)"
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m "$(SYSTEM)"
 
 fast: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m "not slow and not system and not browser"

@@ -142,6 +142,7 @@ def floats(own: Learner, state: State, array: str) -> list[np.ndarray]:
     return [np.array(param[...]) for path, param in params if str(path[0]) == array]
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("method", cases(EXAMPLES))
 def test_every_array_that_trains_moves_and_the_method_is_better_for_it(method):
     own = signed(method, "unified")

@@ -81,12 +81,14 @@ def follow(method: str, devices: int, *, seed: int, steps: int = 200) -> tuple[S
     return state, float(roc_auc_score(fresh.label, own.predict(state, fresh)))
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("method", cases(sorted(NO_DISCRETE_DECISIONS & set(EXAMPLES))))
 def test_floats_agree_over_200_steps_without_discrete_decisions(method):
     (one, _), (eight, _) = (follow(method, devices, seed=0) for devices in (1, DEVICES))
     same_floats(one, eight, tolerance=1e-4)
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("method", cases(sorted(set(EXAMPLES) - NO_DISCRETE_DECISIONS)))
 def test_quality_agrees_over_200_steps_with_discrete_decisions(method):
     one, eight = (
