@@ -123,9 +123,10 @@ def train(
     epochs: int,
     directory: Path | None,
     valid: Interactions | None,
+    spec: TwoTower | None = None,
 ) -> tuple[TwoTower, Sides, Learner, Fitted]:
-    """Some epochs of a schedule that is as long as the setting says."""
-    spec = spec_of(setting, data)
+    """Some epochs of a schedule that is as long as the setting says; `spec` for other tables."""
+    spec = spec or spec_of(setting, data)
     sides = Sides.of(spec, data.train)
     batches = UserBatches(sides, size=setting.users, seed=seed, sampling=setting.sampling)
     steps = setting.epochs * batches.steps_per_epoch

@@ -1,0 +1,99 @@
+"""What the experiment of recall against bytes compares: tables of towers, and their combinations.
+
+A contender is a layout without a size; `within` gives it the largest tables that fit a budget.
+"""
+
+import dataclasses
+
+import numpy as np
+
+from recsys.data.interactions import Interactions, sparse
+from recsys.embedding import Unified
+from recsys.features import Feature, Schema
+from recsys.models import TwoTower
+from recsys.tables import INT4, INT8, Full, Hash, HotCold
+from recsys.tables.method import Method
+
+LEAST_DIM = 4
+
+
+@dataclasses.dataclass(frozen=True)
+class Contender:
+    """A way of storing the rows of users and items."""
+
+    table: str  # how records call the method
+    layout: str  # and how it is used
+    method: Method
+    lookups: int = 1  # rows of a value, each of dim / lookups
+    projected: bool = True  # a linear map a feature
+    narrow: bool = False  # of fewer columns where the budget is smaller, in place of fewer rows
+
+    def within(self, budget_bytes: int, spec: TwoTower) -> TwoTower:
+        """The towers with the largest tables that fit.
+
+        Raises:
+            ValueError: there are none as small.
+        """
+        schema = _with_lookups(spec.schema, self.lookups)
+        spec = dataclasses.replace(spec, schema=schema, projected=self.projected)
+        if not self.narrow:
+            layout = Unified(self.method, spec.dim // self.lookups).within(budget_bytes, schema)
+            return dataclasses.replace(spec, layout=layout)
+        for dim in range(spec.dim, LEAST_DIM - 1, -2):  # codes of 4 bits want even widths
+            layout = Unified(self.method, dim)
+            if sum(plan.table_bytes for plan in layout.plans(schema).values()) <= budget_bytes:
+                return dataclasses.replace(spec, layout=layout)
+        raise ValueError(f"{self.table} needs more than {budget_bytes:,} bytes: give it more.")
+
+
+FULL = Contender("full", "a row each", Full(), narrow=True)
+CONTENDERS = (
+    Contender("hash", "plain multiplexing", Hash(), lookups=2, projected=False),
+    Contender("hash", "multiplexing, projections", Hash(), lookups=2),
+    Contender("int8", "multiplexing, projections", INT8(of=Hash()), lookups=2),
+    Contender("full", "narrow", Full(), narrow=True),
+    Contender("int8", "narrow", INT8(of=Full()), narrow=True),
+    Contender("int4", "narrow", INT4(of=Full()), narrow=True),
+    Contender("hotcold", "full, hash", HotCold(hot=Full(), cold=Hash())),
+    Contender("hotcold", "int8, int8 of hash", HotCold(hot=INT8(of=Full()), cold=INT8(of=Hash()))),
+    Contender("hotcold", "int8, int4 of hash", HotCold(hot=INT8(of=Full()), cold=INT4(of=Hash()))),
+)
+
+
+def by_frequency(data: Interactions) -> Interactions:
+    """Users and items numbered by how often train has them, as hot and cold rows want it."""
+    counts = np.diff(data.train.indptr), np.bincount(data.train.indices, minlength=data.items)
+    ranks = [np.argsort(np.argsort(-own, kind="stable")) for own in counts]
+
+    def renumbered(matrix):
+        user, item = matrix.nonzero()
+        return sparse(ranks[0][user], ranks[1][item], (data.users, data.items))
+
+    return Interactions(renumbered(data.train), renumbered(data.test))
+
+
+def with_counts(spec: TwoTower, data: Interactions) -> TwoTower:
+    """The towers' schema with how often values come in train."""
+    users, items = (
+        _levels(own)
+        for own in (
+            np.diff(data.train.indptr),
+            np.bincount(data.train.indices, minlength=data.items),
+        )
+    )
+
+    def counted(feature: Feature) -> Feature:
+        return dataclasses.replace(feature, counts=items if feature.key_space == "item" else users)
+
+    features = tuple(map(counted, spec.schema.features))
+    return dataclasses.replace(spec, schema=dataclasses.replace(spec.schema, features=features))
+
+
+def _with_lookups(schema: Schema, lookups: int) -> Schema:
+    features = tuple(dataclasses.replace(f, lookups=lookups) for f in schema.features)
+    return dataclasses.replace(schema, features=features)
+
+
+def _levels(counts: np.ndarray) -> tuple[tuple[int, int], ...]:
+    times, values = np.unique(counts[counts > 0], return_counts=True)
+    return tuple(zip(times[::-1].tolist(), values[::-1].tolist(), strict=True))
