@@ -12,6 +12,7 @@ from recsys.data.splits import SPLITS
 from recsys.embedding import Group, Grouped, PerFeature, Unified
 from recsys.features import Feature, Schema
 from recsys.features.transforms import Buckets, Log1p, Standardise
+from recsys.index import INDEXES
 from recsys.losses import GBCE, LOSSES, RETRIEVAL_LOSSES
 from recsys.models import DCN, MODELS, RETRIEVERS, Tower
 from recsys.optim import SGD, Adam, Constant, Cosine, Drops, LazyAdam, Linear, RowTraining
@@ -39,7 +40,7 @@ GROUPED = Grouped(
 SAMPLES: list[Any] = [
     *EXAMPLES.values(),
     *(make() for make in (*LOSSES.values(), *ROW_OPTIMIZERS.values(), *DENSE_OPTIMIZERS.values())),
-    *(make() for make in (*POOLINGS.values(), *BASELINES.values())),
+    *(make() for make in (*POOLINGS.values(), *BASELINES.values(), *INDEXES.values())),
     *(make() for make in RETRIEVAL_LOSSES.values() if make is not GBCE),
     GBCE(items=9),
     Tower(("a",)),

@@ -138,9 +138,12 @@ def test_items_can_be_told_by_their_features(client):
     assert "Nothing that the model knows" in refused(client, "/v1/items", strange, 422)
 
 
-def test_counts_tell_what_happened(client):
-    text = client.get("/metrics").text
-    assert 'recsys_requests_total{route="/v1/recommend",status="200"}' in text
+def test_counts_tell_what_happened(tmp_path):
+    with running(tmp_path, "towers") as client:
+        post(client, "/v1/recommend", {"history": ["m1"]})
+        post(client, "/v1/recommend", {"user": "a stranger"})
+        text = client.get("/metrics").text
+    assert 'recsys_requests_total{route="/v1/recommend",status="200"} 2.0' in text
     assert 'recsys_imputed_total{feature="age"}' in text
     assert "recsys_unknown_users_total 1.0" in text
     assert 'recsys_stage_seconds_count{stage="index"}' in text

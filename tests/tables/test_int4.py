@@ -18,9 +18,15 @@ pytestmark = pytest.mark.slow
 FIELDS = (Field("small", 5, salt=1), Field("large", 700, salt=2))
 
 
-def stored_row(row: list[float], noise: float, method: Method = INT4()) -> dict:  # noqa: B008
+def stored_row(
+    row: list[float],
+    noise: float,
+    method: Method = INT4(),  # noqa: B008
+    *,
+    scale: float = 0.0,
+) -> dict:
     table = method.build(len(row), FIELDS, rngs=nnx.Rngs(0))
-    rows = {"weight": jnp.array([row]), "weight.scale": jnp.zeros((1, 1))}
+    rows = {"weight": jnp.array([row]), "weight.scale": jnp.full((1, 1), scale)}
     stored = table.store(rows, lambda _: jnp.full((1, len(row)), noise))
     return stored | {"loaded": table.load(stored)["weight"]}
 
@@ -88,8 +94,13 @@ def test_a_budget_leaves_out_widths_that_do_not_fill_whole_bytes():
 def test_alpt_with_four_bits_is_cut_at_seven_scales():
     """With a scale of 1/64, [0.125, -0.1, 3, 0] are 8, -6.4, 192 and 0 steps: 8 and 192 are cut."""
     row = [0.125, -0.1, 3.0, 0.0]
-    stored = stored_row(row, 0.39, ALPT(bits=4, initial=1 / 64))
+    stored = stored_row(row, 0.39, ALPT(bits=4), scale=1 / 64)
     np.testing.assert_array_equal(stored["loaded"], [[7 / 64, -7 / 64, 7 / 64, 0.0]])
+
+
+def test_a_row_that_starts_is_not_cut():
+    stored = stored_row([0.125, -0.1, 3.5, 0.0], 0.5, ALPT(bits=4, initial=1 / 64))
+    np.testing.assert_array_equal(stored["loaded"], [[0.0, 0.0, 3.5, 0.0]])
 
 
 def test_other_widths_of_codes_are_refused():
