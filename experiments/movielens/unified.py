@@ -229,22 +229,26 @@ def draw(path: Path) -> None:
 
     figure, axes = plt.subplots(figsize=(7.5, 4.5), layout="constrained")
     lines: dict[tuple[str, str], dict[int, list[float]]] = {}
+    chosen = {contender.name for contender, _ in BEST.values()}
+    shown = {"plain": {"unified", "per feature"}, "best": chosen}
     for record in load("unified"):
-        if record.table == "full" or record.layout in (
-            "per feature",
-            "unified",
-            "unified, 3 lookups",
-        ):
-            name = "collisionless" if record.table == "full" else record.layout or ""
-            by_size = lines.setdefault((record.training or "", name), {})
-            by_size.setdefault(record.budget_bytes or 0, []).append((record.metrics or {})["auc"])
+        if record.table == "full":
+            name = "collisionless"
+        elif record.layout in shown[record.training or ""]:
+            name = (record.layout or "").partition(",")[0]
+        else:
+            continue
+        by_size = lines.setdefault((record.training or "", name), {})
+        by_size.setdefault(record.budget_bytes or 0, []).append((record.metrics or {})["auc"])
     for (training, name), by_size in sorted(lines.items()):
         sizes = sorted(by_size)
         mean = [float(np.mean(by_size[size])) for size in sizes]
         spread = [float(np.std(by_size[size], ddof=len(by_size[size]) > 1)) for size in sizes]
         if name == "collisionless":
             axes.axhline(mean[0], color="0.4" if training == "plain" else "0.1", linewidth=0.8)
-            axes.annotate(f"{name}, {training}", (BUDGETS[-1], mean[0]), va="bottom", fontsize=8)
+            axes.annotate(
+                f"{name}, {training}", (BUDGETS[-1] / 1e3, mean[0]), va="bottom", fontsize=8
+            )
             continue
         style = "--" if training == "plain" else "-"
         axes.errorbar([size / 1e3 for size in sizes], mean, yerr=spread, marker="o", markersize=4,

@@ -75,6 +75,7 @@ def test_bags_and_sequences_are_pooled_over_what_is_there(embed, batch):
     assert not np.any(vectors["seen"][3])
 
 
+@pytest.mark.slow
 def test_padding_has_no_vector(embed, batch):
     words = np.asarray(embed(batch).places("words"))
     assert (words.any(axis=2) == [[1, 1, 0], [0, 0, 0], [1, 1, 1], [1, 0, 0]]).all()
@@ -90,6 +91,7 @@ def test_the_same_value_has_the_same_vector_wherever_it_stands(embed, batch):
     assert (city[0] != city[1]).any()
 
 
+@pytest.mark.slow
 def test_a_missing_value_has_a_vector_of_its_own(embed, batch):
     city = embed(batch)["city"]
     assert np.any(city[3])

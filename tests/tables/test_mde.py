@@ -166,6 +166,7 @@ def test_impossible_widths_are_refused(options, message):
         MDE(**options)
 
 
+@pytest.mark.slow
 def test_lookup_lowers_for_cuda_and_tpu():
     graph, state = nnx.split(table_of(MDE(alpha=0.5)).freeze())
     key = keys([[1, 2, 3]], *(Span(n, n, n + 1) for n in range(3)))
