@@ -29,6 +29,7 @@ from recsys.data.interactions import Interactions
 from recsys.parallel.memory import keep_freed_memory
 from recsys.retrieval import evaluate
 from recsys.retrieval.vectors import embed
+from recsys.training.footprint import kept_bytes
 
 NAME = "retrieval_bytes"
 
@@ -118,7 +119,7 @@ def run(job: Job, data: Interactions, setting: Setting, *, epochs: int, runs: Pa
         table_bytes=embedding.table_bytes,
         served_bytes=embedding.table_bytes,  # ids are numbers already
         full_bytes=full_bytes,
-        train_bytes=embedding.train_bytes,
+        train_bytes=kept_bytes(fitted.state),
         metrics={name: round(float(value), 5) for name, value in metrics.items()},
         train_seconds=round(seconds, 1),
         device=device(),
