@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float32, Int64
 
-from recsys.release import Encoded, join
+from recsys.features import Batch
+from recsys.release import Encoded
 from serving import messages
 from serving.batching import Job
 from serving.explaining import explained
@@ -92,7 +93,7 @@ class Answering:
         encoded = self._encoded(loaded, [request.rows for request in requests], answers)
         there = [one for one in encoded if one is not None]
         with self.stage("tower"):
-            values = loaded.release.predict(join([one.batch for one in there])) if there else []
+            values = loaded.release.predict(Batch.joined([o.batch for o in there])) if there else []
         start = 0
         for place, one in enumerate(encoded):
             if one is not None:

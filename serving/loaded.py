@@ -99,10 +99,9 @@ class Loaded:
         if not items:
             return 0
         catalogue = self.catalogue
-        names = [str(item.id) for item in items]
-        twice = {name for name in names if names.count(name) > 1} if len(names) < 2_000 else set()
-        if twice or len(set(names)) < len(names):
-            raise invalid(f"Items want to be told once, got {min(twice, default='one')!r} twice.")
+        (name, count), *_ = collections.Counter(str(item.id) for item in items).most_common(1)
+        if count > 1:
+            raise invalid(f"Items want to be told once, got {name!r} twice.")
         vectors = np.stack([self._vector(item) for item in items])
         with self._lock:
             rows = catalogue.add([(str(item.id), item.columns) for item in items])

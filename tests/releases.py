@@ -10,7 +10,6 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-import jax.numpy as jnp
 from flax import nnx
 
 from recsys.data.interactions import Interactions
@@ -24,7 +23,8 @@ from recsys.tables import Hash
 from recsys.towers.pooling import Attention
 from recsys.training import Recipe
 from recsys.training.predictor import Predictor
-from recsys.training.step import State, take_apart
+from recsys.training.step import State
+from recsys.training.step import state_of as of_model
 from tests.drawn import drawn
 from tests.retrieval.drawn import ITEMS, USERS, interactions
 
@@ -66,19 +66,7 @@ TOWERS = TwoTower(
 
 def state_of(spec: Any, *, seed: int = 0) -> State:
     """A state of a spec's model with every float drawn."""
-    _, rows, params, rest = take_apart(drawn(lambda: spec.build(rngs=nnx.Rngs(0)), seed=seed))
-    zero = jnp.int32(0)
-    return State(
-        rows=rows,
-        params=params,
-        rest=rest,
-        slots={},
-        dense=(),
-        average=None,
-        step=zero,
-        skipped=zero,
-        seed=jnp.uint32(0),
-    )
+    return of_model(drawn(lambda: spec.build(rngs=nnx.Rngs(0)), seed=seed))
 
 
 @functools.cache

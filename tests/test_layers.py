@@ -9,7 +9,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 # Low to high; the names of one line are siblings, which do not import each other.
 ORDER = """
-typing client
+typing client durable
 registry spec pytree
 features
 data

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import uvicorn
-from fastapi import FastAPI
-from pydantic import BaseModel
+from fastapi import FastAPI  # pyright: ignore[reportMissingImports]  # an extra
+from pydantic import BaseModel  # pyright: ignore[reportMissingImports]
 from threadpoolctl import threadpool_limits
 
 from recsys.release import Release

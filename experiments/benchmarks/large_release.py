@@ -17,7 +17,7 @@ from recsys.models import Tower, TwoTower
 from recsys.release import Items
 from recsys.retrieval.examples import Sides
 from recsys.tables import Hash
-from recsys.training.step import State, take_apart
+from recsys.training.step import State, state_of
 
 KINDS, USERS, LIKED, SEEN = 1_000, 2_000, 3, 20
 DIM = 64
@@ -81,16 +81,4 @@ class Large:
             return jnp.asarray(rng.standard_normal(array.shape) / DIM**0.5, array.dtype)
 
         model: Any = nnx.merge(graph, jax.tree.map(drawn, shapes))
-        _, rows, params, rest = take_apart(model)
-        zero = jnp.int32(0)
-        return State(
-            rows=rows,
-            params=params,
-            rest=rest,
-            slots={},
-            dense=(),
-            average=None,
-            step=zero,
-            skipped=zero,
-            seed=jnp.uint32(0),
-        )
+        return state_of(model)

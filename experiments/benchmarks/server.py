@@ -142,7 +142,7 @@ def _record(
     busy: Mapping[str, list[Round]],
     idle: Mapping[str, list[Round]],
 ) -> Record:
-    import fastapi
+    import fastapi  # pyright: ignore[reportMissingImports]  # an extra
 
     rates = {each: [load.requests / one.seconds for one in busy[each]] for each in busy}
     faster = np.divide(rates[name], rates["fastapi"])

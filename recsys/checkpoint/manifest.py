@@ -2,13 +2,14 @@
 
 import dataclasses
 import json
-import os
 import re
 from pathlib import Path
 from typing import Any
 
 import jax
 import xxhash
+
+from recsys.durable import sync
 
 ARRAYS, SPEC, NOTES, MANIFEST = "arrays", "spec.json", "notes.json", "manifest.json"
 READ_BYTES = 2**22  # at a time, for a digest
@@ -112,15 +113,6 @@ def write_json(path: Path, value: Any) -> None:
     """Writes a file of JSON and makes sure it is on disk."""
     path.write_text(json.dumps(value, indent=1, sort_keys=True, allow_nan=False) + "\n")
     sync(path)
-
-
-def sync(path: Path) -> None:
-    """Makes sure that a file or folder is on disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _checked(path: Path) -> dict[str, Any]:

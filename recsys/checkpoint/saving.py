@@ -11,6 +11,7 @@ from orbax.checkpoint import v1 as ocp
 
 from recsys.checkpoint import manifest
 from recsys.checkpoint.manifest import ARRAYS, NOTES, SPEC, folder, named, shape_of, steps
+from recsys.durable import sync
 from recsys.spec import to_json
 
 ASYNC_LIMIT_BYTES = 2**30
@@ -122,7 +123,7 @@ class Saver:
             wait()
             manifest.write(_partial(final), step=step, arrays=shapes)
             _partial(final).rename(final)
-            manifest.sync(self.directory)
+            sync(self.directory)
         saved = steps(self.directory)
         for old in set(saved) - set(saved[-self.keep :]) - keep:
             doomed = self.directory / f".doomed-{folder(old)}"  # never seen half deleted

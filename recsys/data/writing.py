@@ -23,6 +23,7 @@ from recsys.data.store import (
     VOCABULARY,
     manifest_digest,
 )
+from recsys.durable import sync
 from recsys.features import Schema, Vocabulary
 from recsys.spec import to_json
 
@@ -152,10 +153,10 @@ class StoreWriter:
             text = json.dumps(content, indent=1) + "\n"
             (self.folder / MANIFEST).write_text(text)
             for part in (*self.folder.rglob("*"), self.folder):
-                _sync(part)
+                sync(part)
             self.folder.rename(self.path)
             self._is_finished = True
-            _sync(self.path.parent)
+            sync(self.path.parent)
 
     def __exit__(
         self,
@@ -218,11 +219,3 @@ def _claim(folder: Path) -> int:
     for leftover in folder.iterdir():
         shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
     return lock
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

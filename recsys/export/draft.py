@@ -70,17 +70,13 @@ def named(
             no vocabulary are called by their ranks.
     """
     found = dict(vocabularies)
-    made = {space: in_order(fingerprints) for space, fingerprints in (spaces or {}).items()}
+    made = {
+        space: Vocabulary.in_order(fingerprints) for space, fingerprints in (spaces or {}).items()
+    }
     for feature in features:
         if not feature.has_names or feature.values is None or feature.name in found:
             continue
         if feature.key_space not in made:
-            made[feature.key_space] = in_order(fingerprint(np.arange(feature.values)))
+            made[feature.key_space] = Vocabulary.in_order(fingerprint(np.arange(feature.values)))
         found[feature.name] = made[feature.key_space]
     return {f.name: found[f.name] for f in features if f.name in found}
-
-
-def in_order(fingerprints: UInt64[np.ndarray, "values"]) -> Vocabulary:
-    """A vocabulary whose ranks are the places in an array."""
-    counts = np.ones(len(fingerprints), np.int64)
-    return Vocabulary.from_arrays({"fingerprints": fingerprints, "counts": counts})

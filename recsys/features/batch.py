@@ -5,6 +5,7 @@ and in JAX on a device.
 """
 
 import dataclasses
+from collections.abc import Sequence
 
 import jax
 import numpy as np
@@ -52,6 +53,11 @@ class Batch:
                     f"A batch wants {name} as {np.dtype(wanted)}, got {found}: make batches with "
                     "Schema.encode, or 64-bit keys into two words with recsys.features.split."
                 )
+
+    @classmethod
+    def joined(cls, batches: Sequence["Batch"]) -> "Batch":
+        """Batches of NumPy arrays, one after the other."""
+        return jax.tree.map(lambda *parts: np.concatenate(parts), *batches)
 
     def take(self, indices: Integer[np.ndarray, "taken"] | slice) -> "Batch":
         """Some of the examples, in this order."""

@@ -45,6 +45,12 @@ class Vocabulary:
         return cls.from_arrays({"fingerprints": values[order], "counts": counts[order]})
 
     @classmethod
+    def in_order(cls, fingerprints: UInt64[np.ndarray, "values"]) -> "Vocabulary":
+        """The vocabulary whose ranks are the places in an array; all count the same."""
+        counts = np.ones(len(fingerprints), np.int64)
+        return cls.from_arrays({"fingerprints": fingerprints, "counts": counts})
+
+    @classmethod
     def from_arrays(cls, arrays: dict[str, Shaped[np.ndarray, "..."]]) -> "Vocabulary":
         """The inverse of `to_arrays`; checks arrays that may come from a file."""
         fingerprints, counts = arrays["fingerprints"], arrays["counts"]

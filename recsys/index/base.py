@@ -24,6 +24,11 @@ class Base(Protocol):
         ...
 
     @property
+    def reasons(self) -> int:
+        """How many entries a search names for each item found; 0 where they have no names."""
+        ...
+
+    @property
     def shape(self) -> tuple[int, int]:
         """Rows and entries of the vectors."""
         ...
@@ -74,11 +79,15 @@ class Spec(Protocol):
     """A choice of an index: a frozen dataclass, one line in the registry."""
 
     def check(self, vectors: Float32[np.ndarray, "rows dim"]) -> None:
-        """Refuses vectors that this kind cannot hold."""
+        """Refuses vectors that this kind cannot hold, few or many."""
         ...
 
     def build(self, vectors: Float32[np.ndarray, "rows dim"]) -> Base:
-        """A base of these rows."""
+        """A base of these rows.
+
+        Raises:
+            ValueError: they are too few for this kind.
+        """
         ...
 
     def open(self, directory: Path) -> Base:

@@ -1,10 +1,11 @@
 """Exact search: every vector is looked at. The default for small catalogues, and the reference.
 
-Plain NumPy: for one query and for small batches a product and one pass over the scores take no
-longer than faiss's flat index, which `experiments/benchmarks/index.py` measures.
+Plain NumPy, so that it needs no other library; `experiments/benchmarks/index.py` times it beside
+faiss's flat index.
 """
 
 import dataclasses
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -32,12 +33,8 @@ class Exact:
         return ExactBase(mapped(directory))
 
 
-class ExactBase:
-    """Vectors in one array."""
-
-    is_exact = True
-    effort = 0
-    most_effort = 0
+class Stored:
+    """Vectors in one array: what bases that keep them whole have in common."""
 
     def __init__(self, vectors: Float32[np.ndarray, "rows dim"]):
         self.all = vectors
@@ -45,14 +42,6 @@ class ExactBase:
     @property
     def shape(self) -> tuple[int, int]:
         return self.all.shape[0], self.all.shape[1]
-
-    def search(
-        self,
-        queries: Float32[np.ndarray, "queries dim"],
-        k: int,
-        mask: Bool[np.ndarray, "rows"] | None,
-    ) -> Rows:
-        return scan(self.all, queries, k, mask=mask)
 
     def scan(
         self,
@@ -68,6 +57,23 @@ class ExactBase:
 
     def save(self, directory: Path) -> None:
         np.save(directory / VECTORS, self.all)
+
+
+class ExactBase(Stored):
+    """Every vector is looked at."""
+
+    is_exact = True
+    effort = 0
+    most_effort = 0
+    reasons = 0
+
+    def search(
+        self,
+        queries: Float32[np.ndarray, "queries dim"],
+        k: int,
+        mask: Bool[np.ndarray, "rows"] | None,
+    ) -> Rows:
+        return scan(self.all, queries, k, mask=mask)
 
 
 def mapped(directory: Path) -> Float32[np.ndarray, "rows dim"]:
@@ -92,12 +98,28 @@ def scan(
 ) -> Rows:
     """The very best of the rows that are chosen, or that the mask allows, less a query's own."""
     chosen = vectors if rows is None else vectors[rows]
-    if not len(chosen):
+    return in_blocks(
+        lambda few: few @ chosen.T, len(chosen), queries, k, rows=rows, mask=mask, excluded=excluded
+    )
+
+
+def in_blocks(
+    score: Callable[[Float32[np.ndarray, "few dim"]], Float32[np.ndarray, "few chosen"]],
+    count: int,
+    queries: Float32[np.ndarray, "queries dim"],
+    k: int,
+    *,
+    rows: Int64[np.ndarray, "chosen"] | None = None,
+    mask: Bool[np.ndarray, "rows"] | None = None,
+    excluded: Int64[np.ndarray, "queries excluded"] | None = None,
+) -> Rows:
+    """The best of `count` scored rows, for so many queries at a time that the scores fit."""
+    if not count:
         return nothing(len(queries), k)
-    step = max(1, SCORES // len(chosen))
+    step = max(1, SCORES // count)
     parts = []
     for start in range(0, len(queries), step):
-        scores = queries[start : start + step] @ chosen.T
+        scores = score(queries[start : start + step])
         if mask is not None:
             scores[:, ~mask] = -np.inf
         if excluded is not None:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float32, Int64
 
-from recsys.index.exact import VECTORS, mapped, scan
+from recsys.index.exact import VECTORS, Stored, mapped
 from recsys.index.found import NOTHING, Rows
 
 FILE = "faiss.index"
@@ -32,10 +32,11 @@ def library() -> Any:
     return faiss
 
 
-class FaissBase:
+class FaissBase(Stored):
     """Vectors, and faiss's way to the best of them."""
 
     is_exact = False
+    reasons = 0
 
     def __init__(
         self,
@@ -53,19 +54,12 @@ class FaissBase:
             effort: Lists that IVF looks into, or candidates that HNSW keeps.
             oversample: Rows that are scored again for each one wanted; 1 trusts faiss's scores.
         """
-        self.all = vectors
+        super().__init__(vectors)
         self.effort = effort
         self._index = found_by
         self._oversample = oversample
         self._lists = getattr(found_by, "nlist", None)
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        return self.all.shape[0], self.all.shape[1]
-
-    @property
-    def most_effort(self) -> int:
-        return self._lists or len(self.all)
+        self.most_effort: int = self._lists or len(vectors)
 
     def search(
         self,
@@ -82,20 +76,8 @@ class FaissBase:
             return Rows(rows, np.where(rows == NOTHING, -np.inf, scores).astype(np.float32))
         return self._scored_again(queries, rows, k)
 
-    def scan(
-        self,
-        queries: Float32[np.ndarray, "queries dim"],
-        k: int,
-        rows: Int64[np.ndarray, "chosen"] | None,
-        excluded: Int64[np.ndarray, "queries excluded"] | None = None,
-    ) -> Rows:
-        return scan(self.all, queries, k, rows=rows, excluded=excluded)
-
-    def vectors(self, rows: Int64[np.ndarray, "chosen"]) -> Float32[np.ndarray, "chosen dim"]:
-        return np.asarray(self.all[rows])
-
     def save(self, directory: Path) -> None:
-        np.save(directory / VECTORS, self.all)
+        super().save(directory)
         library().write_index(self._index, str(directory / FILE))
 
     def _parameters(self, wanted: int, mask: Bool[np.ndarray, "rows"] | None) -> Any:

@@ -18,10 +18,10 @@ from recsys.index.found import Found, Reasons
 from recsys.index.ids import check_ids
 from recsys.index.journal import Change
 from recsys.index.live import Live
-from recsys.index.recall import AT, Recall, overlap
+from recsys.index.recall import AT, Recall, recall
 from recsys.index.saving import Built
 from recsys.index.segments import State
-from recsys.index.sparse import Sparse, reasons
+from recsys.index.sparse import reasons
 from recsys.spec import to_json
 
 
@@ -104,8 +104,7 @@ class Index:
         """Adds items, in place of those with the same ids."""
         check_ids(ids.astype(np.int64), len(vectors))
         found = checked(vectors, "Items", dim=self.dim)
-        if isinstance(self.spec, Sparse):
-            self.spec.check(found)
+        self.spec.check(found)
         self._live.change(Change("upsert", ids.astype(np.int64), found))
 
     def delete(self, ids: Integer[np.ndarray, "ids"]) -> None:
@@ -131,13 +130,11 @@ class Index:
         """The recall of the base as it is now, with the rows that still count."""
         state = self._live.state
         mask = state.is_alive if state.is_changed else None
-        rows = None if mask is None else np.flatnonzero(mask)
-        best = state.old.base.scan(users, at, rows)
-        return Recall(overlap(best, state.old.base.search(users, at, mask)), at, len(users))
+        return recall(state.old.base, users, mask=mask, at=at)
 
     def stats(self) -> Stats:
         state = self._live.state
-        base, recall = state.old.base, self._live.built.recall
+        base, found = state.old.base, self._live.built.recall
         return Stats(
             kind=type(self.spec).__name__,
             spec=to_json(self.spec),
@@ -148,8 +145,8 @@ class Index:
             gone=int(np.count_nonzero(~state.is_alive)),
             is_exact=base.is_exact,
             effort=base.effort,
-            recall=recall.value if recall else None,
-            recall_at=recall.at if recall else AT,
+            recall=found.value if found else None,
+            recall_at=found.at if found else AT,
         )
 
     def save(self, directory: Path) -> None:
@@ -188,7 +185,8 @@ class Index:
         queries: Float32[np.ndarray, "queries dim"],
         ids: Int64[np.ndarray, "queries k"],
     ) -> Reasons | None:
-        if not isinstance(self.spec, Sparse) or not self.spec.reasons:
+        most = state.old.base.reasons
+        if not most:
             return None
         vectors = state.vectors(ids.ravel()).reshape(*ids.shape, self.dim)
-        return reasons(queries, vectors, self.spec.reasons)
+        return reasons(queries, vectors, most)

@@ -17,6 +17,8 @@ from typing import BinaryIO, Literal
 import numpy as np
 from jaxtyping import Float32, Int64
 
+from recsys.durable import sync
+
 HEAD = struct.Struct("<III")  # length and CRC-32 of what follows; CRC-32 of these two
 CHANGE = struct.Struct("<BII")  # what it is, ids, entries of a vector
 BEGIN, UPSERT, DELETE = 0, 1, 2
@@ -105,15 +107,6 @@ class Journal:
         os.fsync(self._file.fileno())
         self._is_broken = False
         self._end += HEAD.size + len(payload)
-
-
-def sync(path: Path) -> None:
-    """Waits until a file, or the names in a directory, are on disk."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _head(payload: bytes) -> bytes:

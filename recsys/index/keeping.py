@@ -15,7 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
-from recsys.index.journal import Change, Journal, sync
+from recsys.durable import sync
+from recsys.index.journal import Change, Journal
 
 CURRENT = "CURRENT"
 

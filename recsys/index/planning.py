@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float32, Int64
 from recsys.index.base import Base
 from recsys.index.found import NOTHING, Rows, best_left, nothing, padded
 
-FEW_ROWS = 2_048  # scanning so many takes no longer than any index
+FEW_ROWS = 2_048  # so many are scanned without asking the base
 FEW_SHARE = 0.05  # of the rows; below, a filtered index looks at more than a scan
 
 

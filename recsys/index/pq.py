@@ -27,14 +27,14 @@ class PQ:
     oversample: int = 8  # rows scored again by their vectors, for each one wanted
 
     def check(self, vectors: Float32[np.ndarray, "rows dim"]) -> None:
-        """Refuses catalogues too small to learn codes from, and parts that do not divide."""
-        rows, dim = vectors.shape
-        if rows < CENTRES:
-            raise ValueError(f"PQ wants at least {CENTRES} items, got {rows}: use Exact.")
+        """Refuses parts that do not divide."""
+        dim = vectors.shape[1]
         if dim % self._parts(dim):
             raise ValueError(f"PQ wants parts that divide dim={dim}, got {self.parts}: use {dim}.")
 
     def build(self, vectors: Float32[np.ndarray, "rows dim"]) -> FaissBase:
+        if len(vectors) < CENTRES:  # too few to learn codes from
+            raise ValueError(f"PQ wants at least {CENTRES} items, got {len(vectors)}: use Exact.")
         lists, parts = self.lists or lists_for(len(vectors)), self._parts(vectors.shape[1])
         found_by = built(vectors, f"IVF{lists},PQ{parts}x4fs")
         return FaissBase(vectors, found_by, effort=self.probes, oversample=self.oversample)

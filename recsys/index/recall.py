@@ -9,7 +9,7 @@ import dataclasses
 import math
 
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import Bool, Float32
 
 from recsys.index.base import Base, Spec
 from recsys.index.found import NOTHING, Rows
@@ -31,17 +31,22 @@ class Recall:
     users: int
 
 
-def recall(base: Base, users: Float32[np.ndarray, "users dim"], *, at: int = AT) -> Recall:
-    """The share of the best items that a base finds for these users.
-
-    An item that scores as much as the last of the best is one of them.
-    """
-    best = base.scan(users, at, None)
-    return Recall(overlap(best, base.search(users, at, None)), at, len(users))
+def recall(
+    base: Base,
+    users: Float32[np.ndarray, "users dim"],
+    *,
+    mask: Bool[np.ndarray, "rows"] | None = None,
+    at: int = AT,
+) -> Recall:
+    """The share of the best items, among those that the mask allows, that a base finds."""
+    best = base.scan(users, at, None if mask is None else np.flatnonzero(mask))
+    return Recall(overlap(best, base.search(users, at, mask)), at, len(users))
 
 
 def overlap(best: Rows, found: Rows) -> float:
-    """The share of the best that was found; 1 where there is nothing to find."""
+    """The share of the best that was found; 1 where there is nothing to find. What scores as much
+    as the last of the best is one of them.
+    """
     last = np.min(np.where(best.rows == NOTHING, np.inf, best.scores), axis=1, keepdims=True)
     reached = (found.rows != NOTHING) & (found.scores >= last - ALIKE * np.abs(last))
     wanted = best.counts()

@@ -12,8 +12,8 @@ import numpy as np
 from jaxtyping import Bool, Float32, Int32, Int64
 from scipy import sparse
 
-from recsys.index.exact import SCORES, leave_out
-from recsys.index.found import NOTHING, Reasons, Rows, best_of, nothing, stacked
+from recsys.index.exact import in_blocks
+from recsys.index.found import NOTHING, Reasons, Rows
 from recsys.spec import spec
 
 FILE = "postings.npz"
@@ -35,10 +35,11 @@ class Sparse:
             )
 
     def build(self, vectors: Float32[np.ndarray, "rows dim"]) -> "SparseBase":
-        return SparseBase(sparse.csr_array(vectors))
+        return SparseBase(sparse.csr_array(vectors), reasons=self.reasons)
 
     def open(self, directory: Path) -> "SparseBase":
-        return SparseBase(sparse.csr_array(sparse.load_npz(directory / FILE)))
+        items = sparse.csr_array(sparse.load_npz(directory / FILE))
+        return SparseBase(items, reasons=self.reasons)
 
 
 class SparseBase:
@@ -48,7 +49,8 @@ class SparseBase:
     effort = 0
     most_effort = 0
 
-    def __init__(self, items: sparse.csr_array):
+    def __init__(self, items: sparse.csr_array, *, reasons: int = 0):
+        self.reasons = reasons
         self._items: Any = items  # whose types scipy does not tell a checker
         self._postings: Any = sparse.csr_array(items.T)
 
@@ -62,7 +64,7 @@ class SparseBase:
         k: int,
         mask: Bool[np.ndarray, "rows"] | None,
     ) -> Rows:
-        return self._scored(queries, k, self._postings, mask, None)
+        return _best(self._postings, queries, k, mask=mask)
 
     def scan(
         self,
@@ -72,7 +74,7 @@ class SparseBase:
         excluded: Int64[np.ndarray, "queries excluded"] | None = None,
     ) -> Rows:
         postings = self._postings if rows is None else sparse.csr_array(self._items[rows].T)
-        return self._scored(queries, k, postings, None, rows, excluded)
+        return _best(postings, queries, k, rows=rows, excluded=excluded)
 
     def vectors(self, rows: Int64[np.ndarray, "chosen"]) -> Float32[np.ndarray, "chosen dim"]:
         return self._items[rows].toarray()
@@ -80,29 +82,16 @@ class SparseBase:
     def save(self, directory: Path) -> None:
         sparse.save_npz(directory / FILE, self._items)
 
-    def _scored(
-        self,
-        queries: Float32[np.ndarray, "queries dim"],
-        k: int,
-        postings: Any,
-        mask: Bool[np.ndarray, "rows"] | None,
-        rows: Int64[np.ndarray, "chosen"] | None,
-        excluded: Int64[np.ndarray, "queries excluded"] | None = None,
-    ) -> Rows:
-        """The best by the postings of the entries that the queries have."""
-        count = postings.shape[1]
-        if not count:
-            return nothing(len(queries), k)
-        step, parts = max(1, SCORES // count), []
-        for start in range(0, len(queries), step):
-            few: Any = sparse.csr_array(queries[start : start + step])
-            scores = (few @ postings).toarray()
-            if mask is not None:
-                scores[:, ~mask] = -np.inf
-            if excluded is not None:
-                leave_out(scores, excluded[start : start + step], rows)
-            parts.append(best_of(scores, k, rows))
-        return stacked(parts)
+
+def _best(
+    postings: Any, queries: Float32[np.ndarray, "queries dim"], k: int, **chosen: Any
+) -> Rows:
+    """The best by the postings of the entries that the queries have."""
+
+    def score(few: Float32[np.ndarray, "few dim"]) -> Float32[np.ndarray, "few chosen"]:
+        return (sparse.csr_array(few) @ postings).toarray()
+
+    return in_blocks(score, postings.shape[1], queries, k, **chosen)
 
 
 def reasons(

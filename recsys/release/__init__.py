@@ -4,6 +4,6 @@ from recsys.release.encoding import Encoded
 from recsys.release.items import Items
 from recsys.release.manifest import FORMAT, ReleaseError
 from recsys.release.people import Known, Lists
-from recsys.release.release import Release, join
+from recsys.release.release import Release
 
-__all__ = ["FORMAT", "Encoded", "Items", "Known", "Lists", "Release", "ReleaseError", "join"]
+__all__ = ["FORMAT", "Encoded", "Items", "Known", "Lists", "Release", "ReleaseError"]

@@ -11,18 +11,18 @@ import numpy as np
 
 from recsys.features.batch import Batch
 from recsys.release.manifest import ReleaseError
+from recsys.release.programs import TYPES
 
 if TYPE_CHECKING:
     from recsys.release.release import Release
 
 TOLERANCE = 1e-5
 BEST = 10  # items of an answer
-WORDS = ("high", "low", "valid", "numbers")
 
 
 def asked(batch: Batch, row: int) -> dict[str, Any]:
     """One row of a batch as a request."""
-    return {"keys": {name: np.asarray(getattr(batch, name))[row].tolist() for name in WORDS}}
+    return {"keys": {name: np.asarray(getattr(batch, name))[row].tolist() for name in TYPES}}
 
 
 def answers(release: "Release", requests: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -63,7 +63,6 @@ def _again(release: "Release", batch: Batch, wanted: Mapping[str, Any]) -> dict[
     if release.task == "click":
         return {"probability": release.predict(batch)[0]}
     assert release.items is not None
-    assert release.item_vectors is not None
     vector = release.users(batch)[0]
     rows = np.array([release.items.row_of(item) for item in wanted["scores"]], np.int64)
     return {"vector": vector, "scores": release.item_vectors[rows] @ vector}
@@ -73,8 +72,7 @@ def _batch(release: "Release", request: Mapping[str, Any]) -> Batch:
     if "row" in request:
         return release.encode([request["row"]]).batch
     told = request["keys"]
-    types = {"high": np.uint32, "low": np.uint32, "valid": bool, "numbers": np.float32}
-    arrays = {name: np.array([told[name]], types[name]) for name in WORDS}
+    arrays = {name: np.array([told[name]], dtype) for name, dtype in TYPES.items()}
     return Batch(**arrays, label=np.zeros(1, np.float32), weight=np.ones(1, np.float32))
 
 

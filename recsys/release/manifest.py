@@ -7,11 +7,12 @@ among them, is found out when the release is opened.
 import contextlib
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+from recsys.durable import sync
 
 MANIFEST = "manifest.json"
 FORMAT = 1  # of the directory; another number is another layout
@@ -138,12 +139,3 @@ def write_json(path: Path, value: Any) -> None:
     """Writes a file of JSON."""
     told = json.dumps(value, separators=(",", ":"), allow_nan=False, ensure_ascii=False)
     path.write_bytes(told.encode())
-
-
-def sync(path: Path) -> None:
-    """Makes sure that a file or folder is on disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -78,5 +78,4 @@ class Known:
 
     @functools.cached_property
     def _order(self) -> Vocabulary:
-        counts = np.ones(len(self), np.int64)
-        return Vocabulary.from_arrays({"fingerprints": self.fingerprints, "counts": counts})
+        return Vocabulary.in_order(self.fingerprints)

@@ -14,12 +14,13 @@ import numpy as np
 from jax import export
 from jaxtyping import Float32
 
+from recsys.features.batch import TYPES as EVERY_TYPE
 from recsys.features.batch import Batch
 from recsys.release.manifest import ReleaseError
 
 ARRAYS = ("high", "low", "valid", "numbers")  # of a batch, that programs read
+TYPES = {name: EVERY_TYPE[name] for name in ARRAYS}
 MOST = 1024  # rows of a call, where no sizes were chosen; more are several calls
-TYPES = {"high": np.uint32, "low": np.uint32, "valid": np.bool_, "numbers": np.float32}
 
 
 @dataclasses.dataclass(frozen=True)

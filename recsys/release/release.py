@@ -225,9 +225,3 @@ class Release:
         schema = self.schema if SIDES[program] == "query" else self.item_schema
         assert schema is not None
         return Width(schema.places, len(schema.numeric))
-
-
-def join(batches: Sequence[Batch]) -> Batch:
-    """Batches one after the other."""
-    names = ("high", "low", "valid", "numbers", "label", "weight")
-    return Batch(**{n: np.concatenate([getattr(batch, n) for batch in batches]) for n in names})

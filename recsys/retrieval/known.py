@@ -6,7 +6,6 @@ Users and items are numbered by how often they come, as methods want that tell h
 
 import dataclasses
 import io
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -18,6 +17,7 @@ from scipy.sparse import csr_array
 from recsys.data.catalogue import Catalogue, places
 from recsys.data.interactions import sparse
 from recsys.data.store import Store
+from recsys.durable import save_whole
 from recsys.features.batch import TYPES, Batch
 from recsys.features.feature import Feature
 from recsys.features.hashing import MISSING
@@ -67,12 +67,7 @@ class Known:
             rows: Rows | None = getattr(self, name)
             if rows is not None:
                 arrays |= {f"{name}/{part}": getattr(rows.batch, part) for part in TYPES}
-        partial = path.with_name(f".partial-{path.name}")
-        with partial.open("wb") as file:
-            np.savez(file, **arrays)  # type: ignore[arg-type]
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
+        save_whole(path, arrays)
 
     @classmethod
     def load(cls, path: Path, *, user: Schema | None, item: Schema | None) -> "Known":
@@ -205,8 +200,7 @@ def _rows(
         rows = first[split == number] - (ends[number] - len(own.user))
         parts.append(store.splits[name].take(own.row[rows]))
     back = np.argsort(np.argsort(split, kind="stable"))
-    whole = Batch(**{n: np.concatenate([getattr(p, n) for p in parts])[back] for n in TYPES})
-    return Rows(schema, _cut(whole, store.schema, schema))
+    return Rows(schema, _cut(Batch.joined(parts).take(back), store.schema, schema))
 
 
 def _cut(batch: Batch, schema: Schema, kept: Schema) -> Batch:

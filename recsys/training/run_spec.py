@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from recsys.checkpoint import steps
-from recsys.checkpoint.manifest import check, fingerprint, sync, write_json
+from recsys.checkpoint.manifest import check, fingerprint, write_json
 from recsys.checkpoint.restoring import differences, in_words
 from recsys.data.store import Store, manifest_digest
+from recsys.durable import sync
 from recsys.features.schema import Schema
 from recsys.features.vocabulary import Vocabulary
 from recsys.spec import from_json, to_json

@@ -53,6 +53,13 @@ class State:
         return self.step - self.skipped
 
 
+def state_of(model: Any) -> State:
+    """The state of a model that trains no more here: what serving and exporting it need."""
+    _, rows, params, rest = take_apart(model)
+    zero = jnp.int32(0)
+    return State(rows, params, rest, {}, (), None, step=zero, skipped=zero, seed=jnp.uint32(0))
+
+
 class Report(NamedTuple):
     """What a step says of itself."""
 

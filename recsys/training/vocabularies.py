@@ -1,11 +1,11 @@
 """The vocabularies of a run as one file: each different one once, and which features have it."""
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
+from recsys.durable import save_whole
 from recsys.features.vocabulary import Vocabulary
 
 ARRAYS = ("sorted", "order", "levels", "sizes")
@@ -22,12 +22,7 @@ def save_vocabularies(path: Path, vocabularies: Mapping[str, Vocabulary]) -> Non
         vocabulary = vocabularies[features[0]]
         arrays |= {f"{number}/{name}": getattr(vocabulary, name) for name in ARRAYS}
         arrays[f"{number}/{FEATURES}"] = np.array(features)
-    partial = path.with_name(f".partial-{path.name}")
-    with partial.open("wb") as file:
-        np.savez(file, **arrays)  # type: ignore[arg-type]
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
+    save_whole(path, arrays)
 
 
 def load_vocabularies(path: Path) -> dict[str, Vocabulary]:

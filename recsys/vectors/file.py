@@ -2,13 +2,13 @@
 
 import dataclasses
 import json
-import os
 import zipfile
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float32, Integer
 
+from recsys.durable import save_whole
 from recsys.vectors.method import VECTOR_METHODS, Arrays, Decode, VectorMethod, Vectors
 
 FORMAT = 1  # of the file; another number is another layout
@@ -69,15 +69,9 @@ def compress(
 
 def save(path: str | Path, method: str, arrays: Arrays, *, shape: tuple[int, ...]) -> None:
     """Writes the file, whole or not at all."""
-    path = Path(path)
     about = {"format": FORMAT, "method": method, "rows": shape[0], "dim": shape[1]}
     told = np.frombuffer(json.dumps(about).encode(), np.uint8)
-    partial = path.with_name(f".partial-{path.name}")
-    with partial.open("wb") as file:
-        np.savez(file, **{ABOUT: told}, **dict(arrays))  # type: ignore[arg-type]
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
+    save_whole(Path(path), {ABOUT: told, **arrays})
 
 
 def load(path: str | Path) -> Compressed:

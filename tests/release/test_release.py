@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from recsys.release import Release, ReleaseError, join
+from recsys.features import Batch
+from recsys.release import Release, ReleaseError
 from recsys.release.programs import Program
 from recsys.retrieval.vectors import embed
 from tests.releases import IDS, NAMES, TOWERS, data, opened, predictor, sides, state_of
@@ -61,7 +62,7 @@ def test_any_number_of_rows_is_answered_alike(towers):
     one = towers.encode([{"person": "u7"}]).batch
     alone = towers.users(one)[0]
     for count in (0, 1, 5):
-        found = users(join([one] * count) if count else one.take(slice(0)))
+        found = users(Batch.joined([one] * count) if count else one.take(slice(0)))
         assert found.shape == (count, 8)
         np.testing.assert_allclose(found, np.broadcast_to(alone, (count, 8)), atol=1e-5)
 
