@@ -9,7 +9,8 @@ from pathlib import Path
 import httpx
 import numpy as np
 import pytest
-from open_inference.openapi.client import InferenceRequest, OpenInferenceClient
+from open_inference.openapi.client import OpenInferenceClient
+from open_inference.openapi.types import InferenceRequest
 
 from experiments.benchmarks.memory import watched
 from recsys.client import Client, RequestError
