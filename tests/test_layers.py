@@ -25,6 +25,7 @@ optim
 checkpoint
 training
 retrieval
+explicit
 export
 report
 cli
