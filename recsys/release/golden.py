@@ -34,7 +34,7 @@ def answers(release: "Release", requests: Sequence[Mapping[str, Any]]) -> list[d
     assert release.items is not None
     for batch in batches:
         vector = release.users(batch)[0]
-        scores = np.asarray(release.item_vectors) @ vector
+        scores = np.asarray(release.item_vectors @ vector)
         best = np.argsort(-scores, kind="stable")[:BEST]
         told = {release.items.ids[row]: float(scores[row]) for row in best}
         found.append({"vector": vector.tolist(), "scores": told})
