@@ -73,19 +73,19 @@ class Releases:
                 wrong = error
         raise wrong
 
-    def take(self) -> Loaded:
+    def take(self, wanted: Loaded | None = None) -> Loaded:
         """The release for a request, which must `give` it back.
 
         Raises:
-            RefusalError: none is ready.
+            RefusalError: none is ready, or the one that is wanted is served no more.
         """
         with self._counting:
             canary = self.canary
-            loaded = self.active
-            if canary is not None and self._random.random() < self.share:
+            loaded = self.active if wanted is None else wanted
+            if wanted is None and canary is not None and self._random.random() < self.share:
                 loaded = canary
-            if loaded is None:
-                raise unavailable("No release is ready yet: come back in a second.")
+            if loaded is None or loaded not in (self.active, self.previous, canary):
+                raise unavailable("No release is ready: come back in a second.")
             self._in_use[id(loaded)] = self._in_use.get(id(loaded), 0) + 1
             return loaded
 

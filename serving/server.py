@@ -12,6 +12,7 @@ import msgspec
 from serving.answering import Answering
 from serving.batching import Batcher, Job
 from serving.keys import Keys, Scope
+from serving.loaded import Loaded
 from serving.messages import Answer, Request
 from serving.metrics import Metrics
 from serving.refusals import Failure, Problem, RefusalError, conflict
@@ -72,10 +73,10 @@ class Server:
         self.batcher.close()
         self.releases.close()
 
-    async def ask(self, kind: str, call: Call) -> Any:
-        """An answer of the release whose turn it is."""
+    async def ask(self, kind: str, call: Call, *, of: Loaded | None = None) -> Any:
+        """An answer of the release whose turn it is, or of one that is named."""
         message: Request = call.message
-        loaded = self.releases.take()
+        loaded = self.releases.take(of)
         try:
             if message.space_id not in (None, loaded.space_id):
                 raise conflict(

@@ -9,6 +9,8 @@ from typing import Any
 
 import msgspec
 
+from recsys.release import Release
+from serving.loaded import Loaded
 from serving.messages import Embed, Predict
 from serving.refusals import invalid, unavailable, unknown
 from serving.routes.predict import check
@@ -38,21 +40,84 @@ class Infer(msgspec.Struct):
     outputs: list[dict[str, Any]] = []
 
 
+class Live(msgspec.Struct):
+    """The process answers."""
+
+    live: bool = True
+
+
+class Ready(msgspec.Struct):
+    """A release answers."""
+
+    ready: bool = True
+
+
+class ServerMetadata(msgspec.Struct):
+    """The server."""
+
+    name: str = "recsys"
+    version: str = "2"  # of the protocol
+    extensions: list[str] = []
+
+
+class ModelReady(msgspec.Struct):
+    """A model answers."""
+
+    name: str
+    ready: bool = True
+
+
+class Described(msgspec.Struct):
+    """A tensor that a model takes or gives; -1 is any length."""
+
+    name: str
+    datatype: str
+    shape: list[int]
+
+
+class ModelMetadata(msgspec.Struct):
+    """A release."""
+
+    name: str
+    versions: list[str]
+    inputs: list[Described]
+    outputs: list[Described]
+    platform: str = "recsys_stablehlo"
+
+
+class Output(msgspec.Struct):
+    """What a model gives, row by row."""
+
+    name: str
+    shape: list[int]
+    data: list[float]
+    datatype: str = "FP32"
+
+
+class Inferred(msgspec.Struct):
+    """The answer of a model."""
+
+    model_name: str
+    model_version: str
+    id: str
+    outputs: list[Output]
+
+
 async def live(server: Server, call: Call) -> Any:
     """The process answers."""
-    return {"live": True}
+    return Live()
 
 
 async def ready(server: Server, call: Call) -> Any:
     """A release answers."""
     if server.releases.active is None or server.is_stopping:
         raise unavailable("No release is ready: come back in a second.")
-    return {"ready": True}
+    return Ready()
 
 
 async def about(server: Server, call: Call) -> Any:
     """The server."""
-    return {"name": "recsys", "version": "2", "extensions": []}
+    return ServerMetadata()
 
 
 async def model(server: Server, call: Call) -> Any:
@@ -60,26 +125,21 @@ async def model(server: Server, call: Call) -> Any:
     loaded = _loaded(server, call)
     release = loaded.release
     inputs = [
-        {
-            "name": feature.name,
-            "datatype": DATATYPES.get(feature.kind, "BYTES"),
-            "shape": [-1] if feature.kind in ("categorical", "numeric", "text") else [-1, -1],
-        }
+        Described(
+            feature.name,
+            DATATYPES.get(feature.kind, "BYTES"),
+            [-1] if feature.kind in ("categorical", "numeric", "text") else [-1, -1],
+        )
         for feature in release.schema.features
     ]
-    return {
-        "name": release.manifest["name"],
-        "versions": [loaded.id],
-        "platform": "recsys_stablehlo",
-        "inputs": inputs,
-        "outputs": [_output(release.task, [-1], [])],
-    }
+    output = Described(_output_of(release), "FP32", [-1] if release.task == "click" else [-1, -1])
+    return ModelMetadata(release.manifest["name"], [loaded.id], inputs, [output])
 
 
 async def model_ready(server: Server, call: Call) -> Any:
     """Whether the model answers."""
     loaded = _loaded(server, call)
-    return {"name": loaded.release.manifest["name"], "ready": True}
+    return ModelReady(loaded.release.manifest["name"])
 
 
 async def infer(server: Server, call: Call) -> Any:
@@ -90,26 +150,25 @@ async def infer(server: Server, call: Call) -> Any:
     check(server, len(rows))
     is_click = loaded.release.task == "click"
     kind, message = ("predict", Predict(rows=rows)) if is_click else ("embed", Embed(users=rows))
-    answer = await server.ask(kind, Call(message, call.request_id, call.path))
-    values = answer.probabilities if is_click else answer.users
-    shape = [len(rows)] if is_click else [len(rows), len(values[0])]
-    flat = values if is_click else [entry for vector in values for entry in vector]
-    return {
-        "model_name": loaded.release.manifest["name"],
-        "model_version": answer.release,
-        "id": asked.id or call.request_id,
-        "outputs": [_output(loaded.release.task, shape, flat)],
-    }
+    asking = Call(message, call.request_id, call.path)
+    answer = await server.ask(kind, asking, of=loaded)  # no canary: the version is asked for
+    shape, data = [len(rows)], answer.probabilities if is_click else []
+    if not is_click:
+        shape.append(len(answer.users[0]))
+        data = [entry for vector in answer.users for entry in vector]
+    return Inferred(
+        loaded.release.manifest["name"],
+        answer.release,
+        asked.id or call.request_id,
+        [Output(_output_of(loaded.release), shape, data)],
+    )
 
 
-def _output(task: str, shape: list[int], data: list[float]) -> dict[str, Any]:
-    name = "probability" if task == "click" else "vector"
-    shape = shape if task == "click" or len(shape) > 1 else [*shape, -1]
-    told = {"name": name, "datatype": "FP32", "shape": shape}
-    return told | ({"data": data} if data else {})
+def _output_of(release: Release) -> str:
+    return "probability" if release.task == "click" else "vector"
 
 
-def _loaded(server: Server, call: Call) -> Any:
+def _loaded(server: Server, call: Call) -> Loaded:
     loaded = server.releases.active
     if loaded is None:
         raise unavailable("No release is ready: come back in a second.")
@@ -156,16 +215,18 @@ def _column(tensor: Tensor) -> list[Any]:
 MODEL = "/v2/models/{model}"
 VERSION = MODEL + "/versions/{version}"
 ENDPOINTS = (
-    Endpoint("GET", "/v2", about, "About the server", None),
-    Endpoint("GET", "/v2/health/live", live, "Whether the process answers", None),
-    Endpoint("GET", "/v2/health/ready", ready, "Whether a release answers", None),
+    Endpoint("GET", "/v2", about, "About the server", None, None, ServerMetadata),
+    Endpoint("GET", "/v2/health/live", live, "Whether the process answers", None, None, Live),
+    Endpoint("GET", "/v2/health/ready", ready, "Whether a release answers", None, None, Ready),
     *(
         endpoint
         for path in (MODEL, VERSION)
         for endpoint in (
-            Endpoint("GET", path, model, "The model's inputs and outputs"),
-            Endpoint("GET", path + "/ready", model_ready, "Whether the model answers"),
-            Endpoint("POST", path + "/infer", infer, "Infer", "read", Infer),
+            Endpoint("GET", path, model, "Inputs and outputs", gives=ModelMetadata),
+            Endpoint(
+                "GET", path + "/ready", model_ready, "Whether the model answers", gives=ModelReady
+            ),
+            Endpoint("POST", path + "/infer", infer, "Infer", takes=Infer, gives=Inferred),
         )
     ),
 )

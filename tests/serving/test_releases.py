@@ -53,6 +53,9 @@ def test_a_canary_answers_its_share(both: Client):
     assert states(both)["towers"] == "canary"
     found = {both.post("/v1/recommend", json=USER).status_code for _ in range(40)}
     assert found == {200, 409}  # the release for clicks has no items
+    rows = {"inputs": [{"name": "city", "shape": [1], "datatype": "BYTES", "data": ["Lyon"]}]}
+    asked = [post(both, "/v2/models/clicks/infer", rows)["model_version"] for _ in range(20)]
+    assert set(asked) == {opened("clicks").id}  # who asks for a version is not tried upon
     post(both, "/v1/releases/canary", {"release": "towers", "share": 0})
     assert both.post("/v1/recommend", json=USER).status_code == 409
     again = {"release": "clicks", "share": 0.1}
