@@ -79,7 +79,7 @@ def skill_map(vectors: csr_array, known: csr_array) -> float:
 
 
 def compare(
-    ours: Mapping[int, Values], theirs: Mapping[int, Values]
+    ours: Mapping[int | None, Values], theirs: Mapping[int | None, Values]
 ) -> dict[str, tuple[Interval, float]]:
     """By measure: how much more ours is, and its share of theirs; means over seeds first."""
     first, other = next(iter(ours.values())), next(iter(theirs.values()))

@@ -86,3 +86,14 @@ def test_a_damaged_archive_is_refused(tmp_path):
 def test_a_missing_archive_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"ESCO needs one archive .*classification.* 0"):
         esco.load(tmp_path)
+
+
+def test_links_of_a_few_occupations_that_are_not_described_are_left_out(tmp_path):
+    write(tmp_path, links=LINKS + "o/1,essential,knowledge,s/2\n" * 200 + "o/3,optional,,s/1\n")
+    assert esco.load(tmp_path).optional.nnz == 1
+
+
+def test_links_of_many_such_occupations_are_refused(tmp_path):
+    write(tmp_path, links=LINKS.replace("o/1", "o/3"))
+    with pytest.raises(ValueError, match=r"and 2 of 3 links are of others"):
+        esco.load(tmp_path)

@@ -8,6 +8,7 @@ European Commission.
 
 import dataclasses
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 
 from scipy.sparse import csr_array
@@ -16,7 +17,9 @@ from recsys.data.datasets.links import Rows, link, read_rows
 
 FOLDER = "esco"
 CLASSIFICATION, RELATIONS = "*classification*en*csv.zip", "*relations*csv.zip"
+LINKS = "occupationSkillRelations.csv"
 OWNER = "ESCO"
+WHOLE = 0.99  # the least share of links whose occupation is described
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,23 +87,35 @@ def load(directory: Path) -> ESCO:
         )
         for row in _rows(texts, "occupations_en.csv", (*described, "iscoGroup", "code"))
     )
-    name = "occupationSkillRelations.csv"
-    pairs = _rows(relations, name, ("occupationUri", "relationType", "skillUri"))
-
-    def linked(relation: str) -> csr_array:
-        return link(
-            (
-                (row["occupationUri"], row["skillUri"], 1.0)
-                for row in pairs
-                if row["relationType"] == relation
-            ),
-            rows={occupation.uri: place for place, occupation in enumerate(occupations)},
-            columns={skill.uri: place for place, skill in enumerate(skills)},
-            name=name,
+    rows = {occupation.uri: place for place, occupation in enumerate(occupations)}
+    columns = {skill.uri: place for place, skill in enumerate(skills)}
+    pairs = _described(_rows(relations, LINKS, ("occupationUri", "relationType", "skillUri")), rows)
+    essential, optional = (
+        link(
+            ((one, other, 1.0) for one, kind, other in pairs if kind == wanted),
+            rows=rows,
+            columns=columns,
+            name=LINKS,
             owner=OWNER,
         )
+        for wanted in ("essential", "optional")
+    )
+    return ESCO(occupations, skills, essential=essential, optional=optional)
 
-    return ESCO(occupations, skills, essential=linked("essential"), optional=linked("optional"))
+
+def _described(pairs: Rows, occupations: Mapping[str, int]) -> list[tuple[str, str, str]]:
+    """Links without those of occupations that are not described: v1.1.1 has one such."""
+    kept = [
+        (row["occupationUri"], row["relationType"], row["skillUri"])
+        for row in pairs
+        if row["occupationUri"] in occupations
+    ]
+    if len(kept) < WHOLE * len(pairs):
+        raise ValueError(
+            f"ESCO needs all occupations of {LINKS} described, and {len(pairs) - len(kept):,} "
+            f"of {len(pairs):,} links are of others: fetch the two archives of one version."
+        )
+    return kept
 
 
 def _archive(directory: Path, pattern: str) -> Path:
