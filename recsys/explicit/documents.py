@@ -9,6 +9,7 @@ from jaxtyping import Integer
 from scipy import sparse
 from scipy.sparse import csr_array
 
+from recsys.data.interactions import size
 from recsys.explicit.inventory import Inventory
 
 
@@ -28,24 +29,21 @@ class Documents:
     known: csr_array  # [documents, skills]
 
     def __post_init__(self):
+        skills = []
         for name in ("given", "known"):
             matrix = _checked(getattr(self, name), name)
-            if matrix.shape[0] != len(self.texts):
+            rows, columns = size(matrix)
+            if rows != len(self.texts):
                 raise ValueError(
-                    f"Documents want a row of {name} a text, got {matrix.shape[0]:,} rows for "
+                    f"Documents want a row of {name} a text, got {rows:,} rows for "
                     f"{len(self.texts):,} texts: use an empty row where there is none."
                 )
+            skills.append(columns)
             object.__setattr__(self, name, matrix)
-        if self.given.shape != self.known.shape:
+        if skills[0] != skills[1]:
             raise ValueError(
-                f"Documents want given and known over one inventory, got {self.given.shape[1]:,} "
-                f"and {self.known.shape[1]:,} skills: number both by the same inventory."
-            )
-        wrong = next((n for n, text in enumerate(self.texts) if not isinstance(text, str)), None)
-        if wrong is not None:
-            raise ValueError(
-                f"Documents want texts, got {type(self.texts[wrong]).__name__} for number {wrong}: "
-                'use "" where there is none.'
+                f"Documents want given and known over one inventory, got {skills[0]:,} and "
+                f"{skills[1]:,} skills: number both by the same inventory."
             )
 
     @classmethod
@@ -76,9 +74,9 @@ class Documents:
     @property
     def skills(self) -> int:
         """How many skills there are to have."""
-        return self.given.shape[1]
+        return size(self.given)[1]
 
-    def take(self, numbers: Integer[np.ndarray, " taken"]) -> "Documents":
+    def take(self, numbers: Integer[np.ndarray, "taken"]) -> "Documents":
         """Some of them, in this order."""
         numbers = np.asarray(numbers)
         texts = tuple(self.texts[number] for number in numbers.tolist())
@@ -101,11 +99,11 @@ class Relevance:
 
     def __post_init__(self):
         grades = _checked(self.grades, "grades")
-        wanted = (len(self.profiles), len(self.jobs))
-        if grades.shape != wanted:
+        wanted, found = (len(self.profiles), len(self.jobs)), size(grades)
+        if found != wanted:
             raise ValueError(
                 f"Relevance wants grades of {wanted[0]:,} profiles and {wanted[1]:,} jobs, got "
-                f"{grades.shape[0]:,} and {grades.shape[1]:,}: number rows and columns like them."
+                f"{found[0]:,} and {found[1]:,}: number rows and columns like them."
             )
         if self.profiles.skills != self.jobs.skills:
             raise ValueError(

@@ -11,7 +11,7 @@ from recsys.features.columns import Column, as_array, is_missing, numbers
 from recsys.features.dates import seconds
 from recsys.features.feature import Feature
 from recsys.features.hashing import MISSING, combine, fingerprint
-from recsys.features.ragged import Padded, Ragged, fill, lists, pad, words
+from recsys.features.ragged import Padded, Ragged, fill, lists, pad, texts, words
 from recsys.features.transforms import Buckets
 from recsys.features.vocabulary import Vocabulary
 
@@ -85,6 +85,13 @@ def padded_keys(
     if isinstance(feature.transform, Buckets):
         keys = feature.transform(measured(feature, columns))
         return Padded(keys[:, None], np.ones((len(keys), 1), bool))
+    if feature.ngrams is not None:
+        told = [
+            text or feature.default or "" for text in texts(columns[feature.name], feature.name)
+        ]
+        return feature.ngrams.keys(
+            list(map(str, told)), most=feature.length // feature.ngrams.places
+        )
     if feature.values is not None and vocabulary is None:
         ragged = _ranks(feature, columns)
         keys, present = ragged.values, np.ones(len(ragged.values), bool)

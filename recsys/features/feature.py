@@ -5,6 +5,7 @@ from typing import Literal, get_args
 
 from recsys.features.dates import check_format
 from recsys.features.hashing import ROWS_LIMIT
+from recsys.features.ngrams import Ngrams
 from recsys.features.transforms import Buckets, Transform
 from recsys.spec import spec
 
@@ -30,6 +31,7 @@ class Feature:
     separator: str | None = None  # cuts a cell of text into the values of a bag or a sequence
     date_format: str | None = None  # makes a date a number: iso, strptime's, or a unit since 1970
     counts: tuple[tuple[int, int], ...] | None = None  # times seen, values seen so often; learned
+    ngrams: Ngrams | None = None  # what is read of each word of a text, so many places of `length`
 
     def __post_init__(self) -> None:
         """Refuses what no table could hold."""
@@ -100,6 +102,13 @@ class Feature:
             return f"is {self.kind} and splits no cells: drop separator, or make it a bag."
         if self.separator == "":
             return "wants a separator of at least one character, got none: leave it out."
+        if self.ngrams is not None and (self.kind != "text" or self.values is not None):
+            return (
+                "has n-grams, which are of texts and hashed: drop ngrams, or values and its kind."
+            )
+        if self.ngrams is not None and self.length % self.ngrams.places:
+            each = self.ngrams.places
+            return f"has {each} places a word, got length={self.length}: use a multiple of {each}."
         if self.default is not None and self.cross:
             return "is a cross, whose parts may be missing one by one: drop default."
         return None

@@ -56,14 +56,19 @@ def lists(column: Column, name: str, separator: str | None = None) -> Ragged:
 
 def words(column: Column, name: str) -> Ragged:
     """The words of a column of text, in small letters."""
+    found = [_WORD.findall(text.lower()) for text in texts(column, name)]
+    lengths = np.fromiter(map(len, found), np.int64, len(found))
+    return Ragged(list(chain.from_iterable(found)), lengths)
+
+
+def texts(column: Column, name: str) -> list[str]:
+    """A column of text; "" where it is missing."""
     rows = list(column) if arrow.is_arrow(column) else as_array(column).tolist()
     rows = [row.as_py() if hasattr(row, "as_py") else row for row in rows]
     rows = ["" if is_missing(row) else row for row in rows]
     wrong = [isinstance(row, list | tuple | dict) for row in rows]
     refuse(np.array(wrong, bool), column, name, "one text in each row")
-    found = [_WORD.findall(_text(row).lower()) for row in rows]
-    lengths = np.fromiter(map(len, found), np.int64, len(found))
-    return Ragged(list(chain.from_iterable(found)), lengths)
+    return [_text(row) for row in rows]
 
 
 def pad(

@@ -4,6 +4,7 @@ loss.
 
 from recsys.losses.cosine_contrastive import CosineContrastive
 from recsys.losses.gbce import GBCE
+from recsys.losses.known import KnownLoss, KnownSoftmax, PositiveUnlabelled
 from recsys.losses.log_loss import LogLoss
 from recsys.losses.pairs import BPR, Hinge
 from recsys.losses.retrieval import RetrievalLoss, Scores
@@ -17,15 +18,20 @@ RETRIEVAL_LOSSES = {
     "gbce": GBCE,
     "hinge": Hinge,
 }
+KNOWN_LOSSES = {"softmax": KnownSoftmax, "positive_unlabelled": PositiveUnlabelled}
 
 __all__ = [
     "BPR",
     "GBCE",
+    "KNOWN_LOSSES",
     "LOSSES",
     "RETRIEVAL_LOSSES",
     "CosineContrastive",
     "Hinge",
+    "KnownLoss",
+    "KnownSoftmax",
     "LogLoss",
+    "PositiveUnlabelled",
     "RetrievalLoss",
     "Scores",
     "Softmax",

@@ -64,7 +64,6 @@ def test_documents_take_skills_by_name_and_by_grade():
         (("a",), np.zeros((1, 3)), np.zeros((1, 4)), "one inventory, got 3 and 4 skills"),
         (("a",), -np.ones((1, 3)), np.zeros((1, 3)), "given are finite and at least 0"),
         (("a",), np.zeros((1, 3)), np.full((1, 3), np.nan), "known are finite"),
-        ((None,), np.zeros((1, 3)), np.zeros((1, 3)), "want texts, got NoneType for number 0"),
     ],
 )
 def test_documents_that_do_not_fit_together_are_refused(texts, given, known, told):

@@ -1,0 +1,75 @@
+"""Documents as the arrays that a model reads."""
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float32, Int32, Integer
+from scipy.sparse import csr_array
+
+from recsys.explicit.documents import Documents
+from recsys.features.batch import Batch
+from recsys.features.hashing import split
+from recsys.models.explicit import SKILLS, TEXT, Explicit, Pairs
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Skills:
+    """Rows of skills as rectangles; where a row has more than fit, its highest grades are kept."""
+
+    numbers: Int32[np.ndarray, "rows most"]
+    grades: Float32[np.ndarray, "rows most"]  # 0 is padding
+
+
+def encoded(spec: Explicit, documents: Documents) -> Pairs:
+    """Documents without pairs, and without what is known of them."""
+    texts: Any = list(documents.texts)
+    schema = spec.schema
+    feature = schema.features[0]
+    ngrams = spec.ngrams
+    padded = ngrams.keys(texts, most=feature.length // ngrams.places)
+    high, low = split(padded.keys)
+    parts = [(high, low, padded.valid)]
+    given = np.zeros((len(documents), 0), np.float32)
+    if spec.stated is not None:
+        skills = rectangle(documents.given, most=spec.stated.length)
+        given = skills.grades
+        words = skills.numbers.astype(np.uint32)
+        parts.append((np.zeros_like(words), words, given > 0))
+    assert [f.name for f in schema.features] == [TEXT, SKILLS][: len(parts)]
+    high, low, valid = (np.concatenate(side, axis=1) for side in zip(*parts, strict=True))
+    rows = len(documents)
+    return Pairs(
+        high=high,
+        low=low,
+        valid=valid,
+        numbers=np.zeros((rows, 0), np.float32),
+        label=np.zeros(rows, np.float32),
+        weight=np.ones(rows, np.float32),
+        given=given,
+        known=np.zeros((rows, 0), np.int32),
+        grade=np.zeros((rows, 0), np.float32),
+        is_relevant=np.zeros((0, 0), bool),
+        log_count=np.zeros(0, np.float32),
+        pair_weight=np.zeros(0, np.float32),
+    )
+
+
+def rectangle(rows: csr_array, *, most: int) -> Skills:
+    """Rows of a matrix as so many entries each."""
+    count = np.diff(rows.indptr)
+    numbers = np.zeros((len(count), most), np.int32)
+    grades = np.zeros((len(count), most), np.float32)
+    row = np.repeat(np.arange(len(count)), count)
+    order = np.lexsort((-rows.data, row))
+    place = np.arange(len(row)) - rows.indptr[row]
+    fits = place < most
+    numbers[row[fits], place[fits]] = rows.indices[order][fits]
+    grades[row[fits], place[fits]] = rows.data[order][fits]
+    return Skills(numbers, grades)
+
+
+def taken(batch: Batch, rows: Integer[np.ndarray, "taken"]) -> dict[str, np.ndarray]:
+    """What some rows of encoded documents read, by name."""
+    names = ("high", "low", "valid", "numbers", "label", "weight", "given")
+    return {name: np.asarray(getattr(batch, name))[rows] for name in names}

@@ -1,0 +1,234 @@
+"""A fitted space: vectors of documents, scores with reasons, and a directory that holds it all."""
+
+import dataclasses
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+from flax import nnx
+from jaxtyping import Float32
+from scipy.sparse import csr_array
+
+from recsys.checkpoint import Saver, describe, restore
+from recsys.explicit import explaining
+from recsys.explicit.documents import Documents
+from recsys.explicit.explaining import WhatIf
+from recsys.explicit.inventory import Inventory
+from recsys.explicit.settings import SpaceSettings
+from recsys.explicit.vectors import Programs
+from recsys.models.explicit import SIDES, ExplicitModel
+from recsys.models.heads import NamedHead
+from recsys.spec import from_json
+
+INVENTORY = "inventory.json"
+PROFILE, JOB = 0, 1
+Text = str | Documents  # of one document
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Space:
+    """A model of documents over an inventory of skills.
+
+    A text is read up to its first `settings.words` words. A document that says nothing, neither in
+    words nor in skills, has the zero vector and scores 0.
+    """
+
+    model: ExplicitModel
+    inventory: Inventory
+    settings: SpaceSettings
+    epoch: int = 0  # of training, counted from 1
+    history: tuple[dict[str, float], ...] = ()  # what each epoch came to
+
+    def __post_init__(self):
+        object.__setattr__(self, "_programs", Programs(self.model))
+
+    @property
+    def is_explicit(self) -> bool:
+        """Whether entries have names."""
+        return self.settings.head == "explicit"
+
+    def profile_vectors(self, documents: Documents) -> csr_array | Float32[np.ndarray, "n dim"]:
+        """Vectors whose products with those of jobs are the scores: sparse where entries have
+        names.
+        """
+        return self._vectors(documents, PROFILE)
+
+    def job_vectors(self, documents: Documents) -> csr_array | Float32[np.ndarray, "n dim"]:
+        """Likewise of jobs."""
+        return self._vectors(documents, JOB)
+
+    def score(self, profiles: Documents, jobs: Documents) -> Float32[np.ndarray, "profiles jobs"]:
+        """Every profile with every job."""
+        one, other = self.profile_vectors(profiles), self.job_vectors(jobs)
+        found: Any = one @ other.T
+        return found.toarray() if self.is_explicit else np.asarray(found)
+
+    def profile_skills(self, documents: Documents) -> Float32[np.ndarray, "documents skills"]:
+        """How likely each skill is by what profiles say: a logit, for ranking skills."""
+        return self._likely(documents, PROFILE)
+
+    def job_skills(self, documents: Documents) -> Float32[np.ndarray, "documents skills"]:
+        """Likewise of jobs."""
+        return self._likely(documents, JOB)
+
+    def skills(
+        self, text: Text, *, side: str = "profile", most: int = 10
+    ) -> list[tuple[str, float]]:
+        """The strongest entries of a document's vector, by name."""
+        self._require_names()
+        if side not in SIDES:
+            raise ValueError(f"A document is of a {' or a '.join(SIDES)}, got {side!r}: say which.")
+        vector = self._one(text, SIDES.index(side))
+        return explaining.shares(self.inventory, vector, np.ones_like(vector))[:most]
+
+    def explain(self, profile: Text, job: Text) -> list[tuple[str, float]]:
+        """The skills that the score is the sum of, largest share first."""
+        self._require_names()
+        return explaining.shares(self.inventory, self._one(profile, PROFILE), self._one(job, JOB))
+
+    def explain_pairs(self, profiles: Documents, jobs: Documents) -> list[list[tuple[str, float]]]:
+        """The explanations of the first profile with the first job, of the second with the second
+        and so on.
+
+        Raises:
+            ValueError: there are not as many of both.
+        """
+        self._require_names()
+        if len(profiles) != len(jobs):
+            raise ValueError(
+                f"Pairs want as many profiles as jobs, got {len(profiles):,} and {len(jobs):,}: "
+                "give one job for each profile."
+            )
+        one, other = self.profile_vectors(profiles), self.job_vectors(jobs)
+        both: Any = one * other  # type: ignore[operator]
+        both = csr_array(both)
+        return [
+            self._named(both.indices[start:stop], both.data[start:stop])
+            for start, stop in zip(both.indptr[:-1], both.indptr[1:], strict=True)
+        ]
+
+    def gap(self, profile: Text, job: Text) -> list[tuple[str, float]]:
+        """What the profile lacks for the job: skills, and what the score would win if it had each
+        as much as its strongest; most first.
+        """
+        self._require_names()
+        one, other = self._one(profile, PROFILE), self._one(job, JOB)
+        return explaining.missing(self.inventory, one, other, self._weights)
+
+    def what_if(self, profile: Text, job: Text, values: Mapping[str, float]) -> WhatIf:
+        """The score with other values of some skills of the profile: 0 takes one away, 1 is as much
+        as the profile has of its strongest. Nothing else changes: the score moves by the skill's
+        share.
+
+        Raises:
+            ValueError: a skill is unknown, or a value is below 0.
+        """
+        self._require_names()
+        one, other = self._one(profile, PROFILE), self._one(job, JOB)
+        return explaining.edited(self.inventory, one, other, self._weights, values)
+
+    def documents(
+        self,
+        texts: Iterable[str],
+        given: Sequence[Mapping[str, float] | Iterable[str]] | None = None,
+    ) -> Documents:
+        """Texts, and skills that they state, by name."""
+        return Documents.of(texts, self.inventory, given=given)
+
+    def save(self, directory: str | Path) -> None:
+        """Writes what `open` needs, with Orbax.
+
+        Raises:
+            FileExistsError: the directory holds something else.
+        """
+        path = Path(directory)
+        if path.exists() and any(path.iterdir()):
+            raise FileExistsError(
+                f"A space is saved once, and {path} is not empty: give another directory."
+            )
+        path.mkdir(parents=True, exist_ok=True)
+        self.inventory.save(path / INVENTORY)
+        notes = {"epoch": self.epoch, "history": list(self.history)}
+        with Saver(path, keep=1) as saver:
+            spec = {"model": self.model.spec, "settings": self.settings}
+            saver.save(self.epoch, nnx.state(self.model), spec=spec, notes=notes)
+
+    @classmethod
+    def open(cls, directory: str | Path) -> "Space":
+        """A space from its directory alone.
+
+        Raises:
+            FileNotFoundError: there is none, or a file is missing.
+            ValueError: the directory holds something else, or was edited.
+        """
+        path = Path(directory)
+        if not (path / INVENTORY).is_file():
+            raise FileNotFoundError(
+                f"A space has an {INVENTORY}, and {path} has none: give one that was fitted."
+            )
+        found = describe(path)
+        chosen = from_json(found.spec)
+        spec, settings = chosen["model"], chosen["settings"]
+        abstract = nnx.eval_shape(lambda: spec.build(rngs=nnx.Rngs(0)))
+        here = jax.sharding.SingleDeviceSharding(jax.devices()[0])
+        like = jax.tree.map(
+            lambda array: jax.ShapeDtypeStruct(array.shape, array.dtype, sharding=here),
+            nnx.state(abstract),
+        )
+        state = restore(path, like, step=found.step).state
+        model = nnx.merge(nnx.graphdef(abstract), state)
+        notes = found.notes
+        inventory = Inventory.open(path / INVENTORY)
+        return cls(model, inventory, settings, notes["epoch"], tuple(notes["history"]))
+
+    def _vectors(self, documents: Documents, side: int) -> Any:
+        programs: Programs = self._programs  # type: ignore[attr-defined]
+        self._check(documents)
+        if self.is_explicit:
+            return programs.sparse(documents, side)
+        return programs.dense(documents, side)
+
+    def _likely(self, documents: Documents, side: int) -> Float32[np.ndarray, "documents skills"]:
+        self._require_names()
+        self._check(documents)
+        return self._programs.logits(documents, side)  # type: ignore[attr-defined]
+
+    def _one(self, text: Text, side: int) -> Float32[np.ndarray, " skills"]:
+        """The vector of one document, whole."""
+        documents = self.documents([text]) if isinstance(text, str) else text
+        if len(documents) != 1:
+            raise ValueError(
+                f"One document is explained at a time, got {len(documents):,}: take one of them, "
+                "or ask explain_pairs()."
+            )
+        return self._vectors(documents, side).toarray()[0]
+
+    @property
+    def _weights(self) -> Float32[np.ndarray, " skills"]:
+        """Of skills, on the side of profiles."""
+        head = self.model.heads[PROFILE]
+        assert isinstance(head, NamedHead)
+        return np.asarray(head.weights)
+
+    def _named(self, numbers: np.ndarray, values: np.ndarray) -> list[tuple[str, float]]:
+        order = np.argsort(-values, kind="stable")
+        names = self.inventory.names
+        return [
+            (names[number], value)
+            for number, value in zip(numbers[order].tolist(), values[order].tolist(), strict=True)
+        ]
+
+    def _check(self, documents: Documents) -> None:
+        if documents.skills != len(self.inventory):
+            raise ValueError(
+                f"This space has {len(self.inventory):,} skills, got documents over "
+                f"{documents.skills:,}: number their skills by its inventory."
+            )
+
+    def _require_names(self) -> None:
+        if not self.is_explicit:
+            raise ValueError(
+                "A latent space has no names to explain with: fit one with head='explicit'."
+            )

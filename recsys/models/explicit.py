@@ -1,0 +1,259 @@
+"""Texts that meet in a space of named skills, or, for comparison, in one without names.
+
+Our reading of SESA (Bogdanova and Yazdani, ICTIR 2018), whose formulas are not public. A document
+is text and, beside it, skills that it states. One encoder, or one a side, makes a vector of it, and
+a head the amounts of skills (`recsys.models.heads`). Their product is the score.
+"""
+
+import dataclasses
+from typing import Literal, NamedTuple
+
+import jax.numpy as jnp
+from flax import nnx
+from jaxtyping import Array, Bool, Float, Float32, Int32
+
+from recsys.embedding.layout import Layout
+from recsys.embedding.multiplexer import Embedding, Vectors
+from recsys.embedding.pooling import pool
+from recsys.features.batch import ArrayOf, Batch
+from recsys.features.feature import Feature
+from recsys.features.ngrams import Ngrams
+from recsys.features.schema import Schema
+from recsys.losses import (
+    BPR,
+    GBCE,
+    CosineContrastive,
+    Hinge,
+    KnownSoftmax,
+    PositiveUnlabelled,
+    Scores,
+    Softmax,
+)
+from recsys.models.heads import LatentHead, NamedHead, spread
+from recsys.pytree import pytree
+from recsys.spec import spec
+from recsys.tables.base import Context
+from recsys.towers.text import TermWeights, TextTower, combined, unit
+
+TEXT, SKILLS = "text", "skills"  # the features of a document
+SIDES = ("profile", "job")
+Head = Literal["explicit", "latent"]
+
+
+@pytree
+@dataclasses.dataclass(frozen=True, eq=False)
+class Pairs(Batch):
+    """Documents of a training step: profiles, as many jobs, one each, and texts of skills."""
+
+    given: Float32[ArrayOf, "documents stated"]  # grades of the skills that documents state
+    known: Int32[ArrayOf, "documents known"]  # skills that are known to be there
+    grade: Float32[ArrayOf, "documents known"]  # of those; 0 is padding
+    is_relevant: Bool[ArrayOf, "pairs pairs"]  # profiles by jobs: no negatives to each other
+    log_count: Float32[ArrayOf, " pairs"]  # of how often each job is expected in a batch
+    pair_weight: Float32[ArrayOf, " pairs"]  # 0 where the job is not relevant to its profile
+
+
+@spec
+@dataclasses.dataclass(frozen=True)
+class Explicit:
+    """A model of two kinds of documents, which have the same features."""
+
+    schema: Schema  # of a document: TEXT, with n-grams, and SKILLS, a bag, if they are stated
+    layout: Layout
+    encoder: TextTower
+    skills: int  # of the inventory
+    head: Head = "explicit"
+    active: int = 64  # most skills of a document
+    dim: int = 128  # of a latent vector
+    is_shared: bool = True  # both sides have one encoder and one head
+    cosine: bool = True  # of vectors of length 1
+    temperature: float = 0.07  # training divides scores by it
+    loss: Softmax | CosineContrastive | BPR | GBCE | Hinge = Softmax()
+    known_loss: KnownSoftmax | PositiveUnlabelled = KnownSoftmax()
+    known_weight: float = 0.3  # of the loss of known skills, beside that of relevance
+    terms: int = 65_536  # hashed weights of n-grams
+
+    def __post_init__(self):
+        counts = (self.skills, self.active, self.dim, self.terms)
+        if min(counts) < 1 or self.temperature <= 0 or self.known_weight < 0:
+            raise ValueError(
+                "Explicit wants skills, active, dim and terms of at least 1, a temperature above 0 "
+                f"and a known_weight of at least 0, got {', '.join(map(str, counts))}, "
+                f"{self.temperature} and {self.known_weight}."
+            )
+        if self.head not in ("explicit", "latent"):
+            raise ValueError(f"A head is explicit or latent, got {self.head!r}: choose one.")
+        features = {feature.name: feature for feature in self.schema.features}
+        if TEXT not in features or features[TEXT].ngrams is None or set(features) - {TEXT, SKILLS}:
+            raise ValueError(
+                f"Explicit reads a feature {TEXT!r} with ngrams and a bag {SKILLS!r} or none, got "
+                f"{', '.join(features)}: name them so."
+            )
+
+    @property
+    def ngrams(self) -> Ngrams:
+        """What is read of each word."""
+        found = self.schema.features[0].ngrams
+        assert found is not None
+        return found
+
+    @property
+    def stated(self) -> Feature | None:
+        """The feature of skills that are stated, if they are."""
+        return next((f for f in self.schema.features if f.name == SKILLS), None)
+
+    def build(self, *, rngs: nnx.Rngs) -> "ExplicitModel":
+        return ExplicitModel(self, rngs=rngs)
+
+
+class Entries(NamedTuple):
+    """The largest entries of explicit vectors; the rest is 0."""
+
+    places: Int32[Array, "documents active"]
+    values: Float[Array, "documents active"]
+
+
+class ExplicitModel(nnx.Module):
+    """Documents to vectors, and what a batch says of them."""
+
+    def __init__(self, spec: Explicit, *, rngs: nnx.Rngs):
+        self.spec = spec
+        self.embed = Embedding(spec.schema, spec.layout, rngs=rngs)
+        width = self.embed.widths[TEXT]
+        sides = 1 if spec.is_shared else 2
+        self.terms = TermWeights(spec.terms, spec.ngrams.places)
+        self.encoders = nnx.List([spec.encoder.build(width, rngs=rngs) for _ in range(sides)])
+        self.mixes = nnx.List([nnx.Param(jnp.float32(0.5)) for _ in range(sides)])
+        self.heads = nnx.List([self._head(width, rngs) for _ in range(sides)])
+
+    def told(self, vectors: Vectors, batch: Batch, side: int) -> Float[Array, "documents width"]:
+        """What documents say, text and stated skills together, at length 1; 0: nothing."""
+        side = side % len(self.encoders)
+        shape = (len(batch.label), -1, self.spec.ngrams.places)
+        span = self.embed.schema.span(TEXT)
+        high, low, valid = (
+            jnp.asarray(array)[:, span].reshape(shape)
+            for array in (batch.high, batch.low, batch.valid)
+        )
+        places = vectors.places(TEXT)
+        words = combined(
+            places.reshape(*valid.shape, places.shape[-1]), self.terms(high, low), valid
+        )
+        found = unit(self.encoders[side](words, jnp.any(valid, axis=-1)))
+        if self.spec.stated is None:
+            return found
+        stated = pool(vectors.places(SKILLS), self._stated(batch)[1], "sum")
+        return unit(found + jnp.abs(self.mixes[side][...]) * unit(stated))
+
+    def logits(self, vectors: Vectors, batch: Batch, side: int) -> Float[Array, "documents skills"]:
+        """How likely each skill is."""
+        return self._named(side).logits(self.told(vectors, batch, side))
+
+    def entries(self, vectors: Vectors, batch: Batch, side: int) -> Entries:
+        """The vectors of documents, by their largest entries."""
+        told = self.told(vectors, batch, side)
+        return self._entries(self._named(side).logits(told), told, batch, side)
+
+    def vectors(self, vectors: Vectors, batch: Batch, side: int) -> Float[Array, "documents dim"]:
+        """The vectors of documents, whole."""
+        if self.spec.head == "latent":
+            return self._latent(self.told(vectors, batch, side), side)
+        return spread(*self.entries(vectors, batch, side), self.spec.skills)
+
+    def loss(self, vectors: Vectors, batch: Pairs, context: Context) -> Float[Array, ""]:
+        """The loss of relevance and that of known skills."""
+        pairs = len(batch.pair_weight)
+        told = self._of_sides(vectors, batch)
+        if self.spec.head == "latent":
+            found = self._by_side(lambda part, side: self._latent(part, side), told, pairs)
+            return self._relevance(found[:pairs], found[pairs : 2 * pairs], batch)
+        logits = self._by_side(lambda part, side: self._named(side).logits(part), told, pairs)
+        found = [
+            spread(*self._entries(logits[at], told[at], _take(batch, at), side), self.spec.skills)
+            for side, at in enumerate((slice(0, pairs), slice(pairs, 2 * pairs)))
+        ]
+        relevance = self._relevance(found[0], found[1], batch)
+        return relevance + self.spec.known_weight * self._known(logits, batch)
+
+    def _of_sides(self, vectors: Vectors, batch: Pairs) -> Float[Array, "documents width"]:
+        if self.spec.is_shared:
+            return self.told(vectors, batch, 0)
+        pairs = len(batch.pair_weight)
+        jobs = (jnp.arange(len(batch.label)) >= pairs)[:, None]
+        return jnp.where(jobs, self.told(vectors, batch, 1), self.told(vectors, batch, 0))
+
+    def _by_side(self, made, told: Float[Array, "documents width"], pairs: int) -> Array:
+        """Profiles by the head of profiles, all else by that of jobs."""
+        if self.spec.is_shared:
+            return made(told, 0)
+        return jnp.concatenate([made(told[:pairs], 0), made(told[pairs:], 1)])
+
+    def _relevance(
+        self,
+        profiles: Float[Array, "pairs dim"],
+        jobs: Float[Array, "pairs dim"],
+        batch: Pairs,
+    ) -> Float[Array, ""]:
+        scores = profiles @ jobs.T / self.spec.temperature
+        weight = jnp.asarray(batch.pair_weight)
+        return self.spec.loss(
+            Scores(
+                target=jnp.diagonal(scores)[:, None],
+                is_target=(weight > 0)[:, None],
+                candidate=scores,
+                is_negative=~jnp.asarray(batch.is_relevant),
+                log_count=jnp.asarray(batch.log_count),
+                weight=weight,
+            )
+        )
+
+    def _known(self, logits: Float[Array, "documents skills"], batch: Pairs) -> Float[Array, ""]:
+        grade = spread(jnp.asarray(batch.known), jnp.asarray(batch.grade), self.spec.skills)
+        each = self.spec.known_loss(logits, grade)
+        is_told = jnp.any(grade > 0, axis=1)
+        return jnp.sum(each) / jnp.maximum(jnp.sum(is_told, dtype=jnp.float32), 1.0)
+
+    def _entries(
+        self,
+        logits: Float[Array, "documents skills"],
+        told: Float[Array, "documents width"],
+        batch: Batch,
+        side: int,
+    ) -> Entries:
+        head, given = self._named(side), None
+        if self.spec.stated is not None:
+            places, valid = self._stated(batch)
+            grade = jnp.asarray(getattr(batch, "given", jnp.ones(places.shape, jnp.float32)))
+            given = spread(places, jnp.where(valid, grade, 0.0), self.spec.skills)
+        places, values = head.largest(head.amounts(logits, given, told))
+        return Entries(places, unit(values) if self.spec.cosine else values)
+
+    def _latent(self, told: Float[Array, "documents width"], side: int) -> Array:
+        head = self.heads[side % len(self.heads)]
+        assert isinstance(head, LatentHead)
+        return unit(head(told)) if self.spec.cosine else head(told)
+
+    def _named(self, side: int) -> NamedHead:
+        head = self.heads[side % len(self.heads)]
+        if not isinstance(head, NamedHead):
+            raise ValueError("A latent space names no skills: fit one with head='explicit'.")
+        return head
+
+    def _head(self, width: int, rngs: nnx.Rngs) -> NamedHead | LatentHead:
+        if self.spec.head == "latent":
+            return LatentHead(width, self.spec.dim, rngs=rngs)
+        return NamedHead(width, self.spec.skills, self.spec.active, rngs=rngs)
+
+    def _stated(
+        self, batch: Batch
+    ) -> tuple[Int32[Array, "documents stated"], Bool[Array, "documents stated"]]:
+        """The skills that documents state, by number, and which places hold one."""
+        span = self.embed.schema.span(SKILLS)
+        valid = jnp.asarray(batch.valid)[:, span]
+        return jnp.where(valid, jnp.asarray(batch.low)[:, span], 0).astype(jnp.int32), valid
+
+
+def _take(batch: Pairs, at: slice) -> Pairs:
+    """Some documents of a batch, with what they state."""
+    high, low, valid, given = (a[at] for a in (batch.high, batch.low, batch.valid, batch.given))
+    return dataclasses.replace(batch, high=high, low=low, valid=valid, given=given)

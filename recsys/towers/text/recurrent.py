@@ -1,0 +1,80 @@
+"""Words in their order, read by a GRU or an LSTM in both directions."""
+
+import dataclasses
+from typing import Literal
+
+import jax.numpy as jnp
+from flax import nnx
+from jaxtyping import Array, Bool, Float
+
+from recsys.spec import spec
+from recsys.towers.pooling import MeanPool
+from recsys.towers.text.bag import start_at_nothing
+from recsys.towers.text.terms import unit
+
+CELLS = {"gru": nnx.GRUCell, "lstm": nnx.OptimizedLSTMCell}
+
+
+@spec
+@dataclasses.dataclass(frozen=True)
+class Recurrent:
+    """The sum of the words, corrected by what a recurrent network reads (Cho et al., EMNLP 2014;
+    Hochreiter and Schmidhuber, 1997).
+    """
+
+    cell: Literal["gru", "lstm"] = "gru"
+    hidden: int = 64  # width of each direction
+
+    def __post_init__(self):
+        if self.cell not in CELLS or self.hidden < 1:
+            raise ValueError(
+                f"Recurrent wants a cell of {', '.join(CELLS)} and hidden of at least 1, got "
+                f"cell={self.cell!r} and hidden={self.hidden}."
+            )
+
+    def build(self, width: int, *, rngs: nnx.Rngs) -> "RecurrentTower":
+        return RecurrentTower(self, width, rngs=rngs)
+
+
+class RecurrentTower(nnx.Module):
+    """x + W mean(states); x is the sum at length 1."""
+
+    def __init__(self, spec: Recurrent, width: int, *, rngs: nnx.Rngs):
+        self.norm = nnx.LayerNorm(width, rngs=rngs)
+        self.ways = nnx.List([CELLS[spec.cell](width, spec.hidden, rngs=rngs) for _ in range(2)])
+        self.out = start_at_nothing(2 * spec.hidden, width, rngs=rngs)
+        self.hidden, self.is_lstm = spec.hidden, spec.cell == "lstm"
+
+    def __call__(
+        self, words: Float[Array, "batch words width"], valid: Bool[Array, "batch words"]
+    ) -> Float[Array, "batch width"]:
+        read = self.norm(words)
+        states = [
+            self._states(cell, read, valid, backwards=backwards)
+            for cell, backwards in zip(self.ways, (False, True), strict=True)
+        ]
+        told = MeanPool()(jnp.concatenate(states, axis=-1), valid)
+        return unit(jnp.sum(words, axis=1)) + self.out(told)
+
+    def _states(
+        self,
+        cell: nnx.GRUCell | nnx.OptimizedLSTMCell,
+        read: Float[Array, "batch words width"],
+        valid: Bool[Array, "batch words"],
+        *,
+        backwards: bool,
+    ) -> Float[Array, "batch words hidden"]:
+        """The state at each word; padding changes nothing."""
+        nothing = jnp.zeros((len(read), self.hidden), jnp.float32)
+        start = (nothing, nothing) if self.is_lstm else nothing
+
+        def step(carry, cell, word, is_there):
+            new, state = cell(carry, word)
+            if self.is_lstm:
+                pairs = zip(new, carry, strict=True)
+                return tuple(jnp.where(is_there, n, o) for n, o in pairs), state
+            return jnp.where(is_there, new, carry), state
+
+        axes = (nnx.Carry, None, 1, 1)
+        scanned = nnx.scan(step, in_axes=axes, out_axes=(nnx.Carry, 1), reverse=backwards)
+        return scanned(start, cell, read, valid[..., None])[1]
