@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import tyro
 
 from experiments.explicit.protocol import Part, Protocol
 from experiments.explicit.run import PROTOCOLS

@@ -3,8 +3,8 @@
 - A job is the description of an occupation, and nothing else. A profile is three of its alternate
   titles and half of its tasks, drawn anew for each of its profiles; the title itself is in neither.
 - Occupations are held out whole, by minor group of the classification (the first four characters).
-- Skills are kinds of software and of tools, and detailed work activities, of at least five
-  occupations. Training is told those of its occupations. A document may state some of its software
+- Skills are all kinds of software and of tools, and all detailed work activities. Training is told
+  those of its occupations. A document may state some of its software
   and tools, each with probability 0.3, on both sides by themselves.
 - Relevance is O*NET's table of related occupations: 4 for the profile's own occupation, 3 and 2 for
   its nearest five and next five, 1 for ten more; no model sees a pair of a test occupation. It is
@@ -28,7 +28,6 @@ from recsys.data.datasets import onet
 from recsys.data.datasets.onet import ONET, Concepts, Occupation
 from recsys.explicit import Documents, Inventory, Relevance
 
-OCCUPATIONS = 5  # that have a concept, for it to be a skill
 STATED = 0.3
 TITLES, TASKS = 3, 0.5  # of a profile
 PROFILES = {"train": 4, "valid": 2, "test": 2}  # of an occupation
@@ -42,16 +41,10 @@ def protocol(folder: Path, *, seed: int = 0, with_ratings: bool = True) -> Proto
     return arrange(base, ratings, seed=seed)
 
 
-def arrange(
-    base: ONET, ratings: Concepts | None, *, seed: int, least: int = OCCUPATIONS
-) -> Protocol:
-    """The task over a database.
-
-    Args:
-        least: occupations that a concept needs.
-    """
+def arrange(base: ONET, ratings: Concepts | None, *, seed: int) -> Protocol:
+    """The task over a database."""
     rng = np.random.default_rng(seed)
-    inventory, links, stateable = skills(base, least=least)
+    inventory, links, stateable = skills(base)
     usable = np.array([n for n, o in enumerate(base.occupations) if is_told(o)])
     splits = deal([base.occupations[n].code[:4] for n in usable], rng=rng)
     parts = {}
@@ -75,14 +68,13 @@ def arrange(
     return made
 
 
-def skills(base: ONET, *, least: int) -> tuple[Inventory, csr_array, csr_array]:
+def skills(base: ONET) -> tuple[Inventory, csr_array, csr_array]:
     """The inventory, all links to it, and those that a document may state."""
     names: dict[str, int] = {}
     examples: dict[str, tuple[str, ...]] = {}
     stacks = []
     for concepts in (base.technologies, base.tools, base.activities):
-        enough = np.flatnonzero((concepts.links > 0).sum(axis=0) >= least)
-        fresh = [n for n in enough.tolist() if concepts.names[n] not in names]
+        fresh = [n for n, name in enumerate(concepts.names) if name not in names]
         for n in fresh:
             names[concepts.names[n]] = len(names)
             examples[concepts.names[n]] = concepts.examples[n] if concepts.examples else ()

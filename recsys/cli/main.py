@@ -12,6 +12,7 @@ from tyro.extras import SubcommandApp
 from recsys.cli.compress import Compress
 from recsys.cli.describe import Describe
 from recsys.cli.evaluate import Evaluate
+from recsys.cli.explain import Explain
 from recsys.cli.export import Export
 from recsys.cli.importing import Import
 from recsys.cli.inspect import Inspect
@@ -20,7 +21,9 @@ from recsys.cli.predict import Predict
 from recsys.cli.recommend import Recommend
 from recsys.cli.serve import Serve
 from recsys.cli.similar import Similar
+from recsys.cli.skills import Skills
 from recsys.cli.train import Train
+from recsys.cli.train_explicit import TrainExplicit
 from recsys.cli.train_towers import TrainTowers
 
 ABOUT = """From a table of events to a trained, evaluated model.
@@ -29,7 +32,7 @@ ABOUT = """From a table of events to a trained, evaluated model.
     recsys data import events.csv
     recsys train events.store
 """
-TASKS = {"clicks": Train, "retrieval": TrainTowers}
+TASKS = {"clicks": Train, "retrieval": TrainTowers, "explicit": TrainExplicit}
 WRONG, INTERRUPTED, NOBODY_READS = 2, 130, 141  # exit status
 
 
@@ -47,6 +50,8 @@ def app(arguments: Sequence[str] = ()) -> SubcommandApp:
     commands.command(name="serve")(Serve)
     commands.command(name="recommend")(Recommend)
     commands.command(name="similar")(Similar)
+    commands.command(name="explain")(Explain)
+    commands.command(name="skills")(Skills)
     commands.command(name="compress")(Compress)
     commands.command(name="methods")(Methods)
     return commands

@@ -23,7 +23,9 @@ class Train:
     """Trains a model on a store; the same command goes on where it was stopped or killed."""
 
     store: StorePath  # that `data import` wrote
-    task: Literal["clicks", "retrieval"] = "clicks"  # `--task retrieval --help` has the other's
+    task: Literal["clicks", "retrieval", "explicit"] = (
+        "clicks"  # each `--task X --help` has its own
+    )
     out: Path | None = None  # directory of the run; by default runs/NAME of the store
     every: int | None = None  # steps between checkpoints, beside that of each epoch
     log_every: int = 1  # steps between lines of the log

@@ -25,7 +25,9 @@ class TrainTowers:
     """
 
     data: TrainingData  # a store, a log, or the name of a known data set
-    task: Literal["clicks", "retrieval"] = "retrieval"  # `--task clicks --help` has the other's
+    task: Literal["clicks", "retrieval", "explicit"] = (
+        "retrieval"  # each `--task X --help` has its own
+    )
     out: Path | None = None  # directory of the run; by default runs/NAME of the data
     folder: Path = Path(".cache")  # where known data sets are, or are downloaded to
     verify: bool = True  # read the whole store first, to see that nobody edited it

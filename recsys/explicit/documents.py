@@ -84,6 +84,10 @@ class Documents:
         known: Any = self.known
         return Documents(texts, given[numbers], known[numbers])
 
+    def between(self, start: int, stop: int) -> "Documents":
+        """Some that stand side by side."""
+        return self.take(np.arange(start, stop))
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Relevance:
@@ -111,6 +115,11 @@ class Relevance:
                 f"{self.profiles.skills:,} and {self.jobs.skills:,} skills: number both alike."
             )
         object.__setattr__(self, "grades", grades)
+
+    def of_profiles(self, numbers: Integer[np.ndarray, "taken"]) -> "Relevance":
+        """Some of the profiles, and all jobs."""
+        grades: Any = self.grades
+        return Relevance(self.profiles.take(numbers), self.jobs, grades[numbers])
 
 
 def by_name(

@@ -88,22 +88,26 @@ class Space:
         self._require_names()
         return explaining.shares(self.inventory, self._one(profile, PROFILE), self._one(job, JOB))
 
-    def explain_pairs(self, profiles: Documents, jobs: Documents) -> list[list[tuple[str, float]]]:
+    def explain_pairs(
+        self, profiles: Documents | csr_array, jobs: Documents | csr_array
+    ) -> list[list[tuple[str, float]]]:
         """The explanations of the first profile with the first job, of the second with the second
-        and so on.
+        and so on; of documents, or of vectors that were made of them before.
 
         Raises:
             ValueError: there are not as many of both.
         """
         self._require_names()
-        if len(profiles) != len(jobs):
+        one, other = (
+            self._vectors(part, side) if isinstance(part, Documents) else part
+            for side, part in enumerate((profiles, jobs))
+        )
+        if one.shape[0] != other.shape[0]:
             raise ValueError(
-                f"Pairs want as many profiles as jobs, got {len(profiles):,} and {len(jobs):,}: "
-                "give one job for each profile."
+                f"Pairs want as many profiles as jobs, got {one.shape[0]:,} and "
+                f"{other.shape[0]:,}: give one job for each profile."
             )
-        one, other = self.profile_vectors(profiles), self.job_vectors(jobs)
-        both: Any = one * other  # type: ignore[operator]
-        both = csr_array(both)
+        both: Any = csr_array(one * other)
         return [
             self._named(both.indices[start:stop], both.data[start:stop])
             for start, stop in zip(both.indptr[:-1], both.indptr[1:], strict=True)

@@ -1,20 +1,24 @@
-"""Compiled look-ups of documents: in blocks of a few sizes, so that few programs are compiled."""
+"""Compiled look-ups of documents: in blocks of a few sizes, so that few programs are compiled, and
+short texts take little time.
+"""
 
+import dataclasses
 from typing import Any
 
 import jax
 import numpy as np
 from flax import nnx
-from jaxtyping import Float32, Int
+from jaxtyping import Float32
 from scipy import sparse
 from scipy.sparse import csr_array
 
 from recsys.explicit.documents import Documents
-from recsys.explicit.encoding import encoded, taken
+from recsys.explicit.encoding import encoded
 from recsys.features.batch import Batch
-from recsys.models.explicit import Entries, ExplicitModel, Pairs
+from recsys.models.explicit import Entries, Explicit, ExplicitModel, Pairs
 
-BLOCKS = (1, 8, 64, 256)  # documents at a time
+BLOCKS = (1, 16, 256)  # documents at a time
+WORDS = (16, 64, 256, 1024)  # places for words in a program; a text has some of them at most
 
 
 class Programs:
@@ -22,18 +26,16 @@ class Programs:
 
     def __init__(self, model: ExplicitModel):
         """Copies nothing; a model that changes afterwards is not followed."""
-        self.spec = model.spec
+        self.spec, self._sides = model.spec, len(model.encoders)
         graph, self._state = nnx.split(model)
 
-        def called(name: str):
-            def call(state: nnx.State, batch: Batch, side: int) -> Any:
-                own: ExplicitModel = nnx.merge(graph, state)
-                return getattr(own, name)(own.embed(batch), batch, side)
+        def call(state: nnx.State, batch: Batch, name: str, side: int, words: int) -> Any:
+            own: ExplicitModel = nnx.merge(graph, state)
+            own.spec = of_words(own.spec, words)
+            own.embed.schema = own.spec.schema
+            return getattr(own, name)(own.embed(batch), batch, side)
 
-            return jax.jit(call, static_argnums=2)
-
-        names = ("told", "logits", "entries", "vectors")
-        self._calls = {name: called(name) for name in names}
+        self._call = jax.jit(call, static_argnums=(2, 3, 4))
 
     def told(self, documents: Documents, side: int) -> Float32[np.ndarray, "documents width"]:
         """What documents say, before any head."""
@@ -54,15 +56,52 @@ class Programs:
 
     def _called(self, name: str, documents: Documents, side: int) -> Any:
         """Block by block."""
-        call, found = self._calls[name], []
-        for start, stop, size in blocks(len(documents)):
-            batch = encoded(self.spec, documents.take(np.arange(start, stop)))
-            rows = np.minimum(np.arange(size), stop - start - 1)  # padded by the last
-            made = call(self._state, as_batch(batch, rows), side)
-            found.append(jax.tree.map(lambda a, n=stop - start: np.asarray(a)[:n], made))
-        if not found:
+        side %= self._sides  # one program for both where they share it
+        if not len(documents):
             raise ValueError("Vectors want at least one document, got none: give one.")
-        return jax.tree.map(lambda *parts: np.concatenate(parts), *found)
+        found = []
+        for start, stop, size in blocks(len(documents)):
+            few = documents if stop - start == len(documents) else documents.between(start, stop)
+            batch = encoded(self.spec, few)
+            words = self._words(batch)
+            batch = shortened(batch, self.spec, words, rows=size)
+            made = self._call(self._state, batch, name, side, words)
+            found.append(jax.tree.map(lambda a, n=stop - start: np.asarray(a)[:n], made))
+        return found[0] if len(found) == 1 else jax.tree.map(lambda *p: np.concatenate(p), *found)
+
+    def _words(self, batch: Pairs) -> int:
+        """The words that a program reads: as few as the longest text allows."""
+        feature, each = self.spec.schema.features[0], self.spec.ngrams.places
+        most = feature.length // each
+        first = np.asarray(batch.valid)[:, : feature.length : each]
+        longest = int(first.sum(axis=1).max())
+        return next((words for words in WORDS if longest <= words < most), most)
+
+
+def of_words(spec: Explicit, words: int) -> Explicit:
+    """The same model for texts of so many words."""
+    text, *others = spec.schema.features
+    text = dataclasses.replace(text, length=words * spec.ngrams.places)
+    schema = dataclasses.replace(spec.schema, features=(text, *others))
+    return dataclasses.replace(spec, schema=schema)
+
+
+def shortened(batch: Pairs, spec: Explicit, words: int, *, rows: int) -> Pairs:
+    """Documents with so many words, and padded to so many rows by documents that say nothing."""
+    length, kept = spec.schema.features[0].length, words * spec.ngrams.places
+
+    def cut(array: Any) -> np.ndarray:
+        array = np.asarray(array)
+        both = np.concatenate([array[:, :kept], array[:, length:]], axis=1)
+        return np.pad(both, ((0, rows - len(both)), (0, 0)))
+
+    def more(array: Any) -> np.ndarray:
+        array = np.asarray(array)
+        return np.pad(array, ((0, rows - len(array)), *((0, 0),) * (array.ndim - 1)))
+
+    own = {name: cut(getattr(batch, name)) for name in ("high", "low", "valid")}
+    names = ("numbers", "label", "weight", "given", "known", "grade")
+    return dataclasses.replace(batch, **own, **{n: more(getattr(batch, n)) for n in names})
 
 
 def blocks(count: int) -> list[tuple[int, int, int]]:
@@ -73,19 +112,6 @@ def blocks(count: int) -> list[tuple[int, int, int]]:
         stop = min(start + most, count)
         found.append((start, stop, next(size for size in BLOCKS if size >= stop - start)))
     return found
-
-
-def as_batch(batch: Pairs, rows: Int[np.ndarray, " rows"]) -> Pairs:
-    """Some rows, without pairs."""
-    nothing = np.zeros((len(rows), 0))
-    return Pairs(
-        **taken(batch, rows),
-        known=nothing.astype(np.int32),
-        grade=nothing.astype(np.float32),
-        is_relevant=np.zeros((0, 0), bool),
-        log_count=np.zeros(0, np.float32),
-        pair_weight=np.zeros(0, np.float32),
-    )
 
 
 def as_rows(entries: Entries, skills: int) -> csr_array:

@@ -42,6 +42,7 @@ class Draft:
     metrics: Mapping[str, float] = dataclasses.field(default_factory=dict)
     split: str | None = None  # that the metrics were measured on
     data: Mapping[str, Any] = dataclasses.field(default_factory=dict)  # what it was trained on
+    skills: tuple[str, ...] | None = None  # names of the dimensions of an explicit space
 
     @property
     def features(self) -> tuple[Feature, ...]:

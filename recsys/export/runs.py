@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from recsys.export import clicks, towers
+from recsys.explicit.space import INVENTORY
+from recsys.export import clicks, explicit, towers
 from recsys.export.draft import Draft
 from recsys.retrieval.run import open_towers
 from recsys.retrieval.settings import ResolvedTowers
@@ -25,6 +26,8 @@ def draft_of(directory: str | Path) -> Draft:
         ValueError: a file was edited, or no release is made of such runs.
     """
     path = Path(directory)
+    if (path / INVENTORY).is_file():
+        return explicit.of_directory(path)
     kind = type(read_spec(path).resolved)
     if kind not in RUNS:
         known = ", ".join(each.__name__ for each in RUNS)

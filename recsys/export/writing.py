@@ -38,6 +38,7 @@ WINDOW_DAYS = 180  # that JAX promises to read its StableHLO for
 FLOOR = 0.95  # recall of an index, below which nothing is published
 PROBES = 512  # known users whose vectors an index is measured with
 BLOCK = 2**14  # items embedded at a time
+ENTRIES = 2**24  # of their vectors at a time, which bounds the block of wide ones
 FINGERPRINT = "xxh3, 64 bits, seed 0, of the value's text in UTF-8"
 ROW = "Philox2x32, 10 rounds, key = salt, counter = (low, high); multiply-high by the rows"
 
@@ -80,7 +81,10 @@ def write(
             draft.catalogue.known.save(folder / USERS)
         release = Release(folder, manifest)
         if draft.catalogue is not None:
-            quality["index"] = add_index(release, draft.catalogue, floor)
+            from recsys.index import Sparse, default  # which asks for more than a click model does
+
+            spec = Sparse() if draft.skills else default(len(draft.catalogue.items))
+            quality["index"] = add_index(release, draft.catalogue, spec, floor)
             items, dim = release.item_vectors.shape
             manifest["vectors"] = {"items": items, "dim": dim}
         quality["latency_ms"] = latency_ms(release)
@@ -111,18 +115,21 @@ def add_programs(
     }
 
 
-def add_index(release: Release, catalogue: Catalogue, floor: float) -> dict[str, Any]:
+def add_index(release: Release, catalogue: Catalogue, spec: Any, floor: float) -> dict[str, Any]:
     """Embeds the items, block by block, and writes their index; what it says of itself.
 
     Raises:
         ValueError: a vector is not finite, or the index finds too little.
     """
-    from recsys.index import build, default  # which asks for more than a click model does
+    from recsys.index import build
 
-    starts = range(0, len(catalogue.items), BLOCK)
-    parts = [release.embed_items(catalogue.rows.take(slice(n, n + BLOCK))) for n in starts]
+    skills = release.skills or ()
+    block = min(BLOCK, max(1, ENTRIES // max(1, len(skills), release.schema.places)))
+    starts = range(0, len(catalogue.items), block)
+    parts = [release.embed_items(catalogue.rows.take(slice(n, n + block))) for n in starts]
     vectors = np.concatenate(parts)
-    index = build(default(len(vectors)), vectors, users=_probes(release), floor=floor)
+    users = None if skills else _probes(release)  # a sparse index is exact
+    index = build(spec, vectors, users=users, floor=floor)
     index.save(release.path / INDEX)
     return to_json(vars(index.stats()))
 
@@ -150,7 +157,7 @@ def _head(draft: Draft, name: str, parent: str | None) -> dict[str, Any]:
         "columns": {"user": draft.user_column, "item": item},
         "histories": list(draft.catalogue.histories) if draft.catalogue else [],
         "no_row": draft.no_row,
-        "skills": None,
+        "skills": list(draft.skills) if draft.skills else None,
         "data": dict(draft.data),
     }
 

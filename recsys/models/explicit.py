@@ -38,6 +38,7 @@ from recsys.towers.text import TermWeights, TextTower, combined, unit
 TEXT, SKILLS = "text", "skills"  # the features of a document
 SIDES = ("profile", "job")
 Head = Literal["explicit", "latent"]
+OF_PAIRS = ("is_relevant", "log_count", "pair_weight")  # the other arrays have a row a document
 
 
 @pytree
@@ -72,6 +73,7 @@ class Explicit:
     known_loss: KnownSoftmax | PositiveUnlabelled = KnownSoftmax()
     known_weight: float = 0.3  # of the loss of known skills, beside that of relevance
     terms: int = 65_536  # hashed weights of n-grams
+    bias: float = 0.0  # of a skill at the start; below 0, only what words say clearly counts
 
     def __post_init__(self):
         counts = (self.skills, self.active, self.dim, self.terms)
@@ -129,7 +131,7 @@ class ExplicitModel(nnx.Module):
     def told(self, vectors: Vectors, batch: Batch, side: int) -> Float[Array, "documents width"]:
         """What documents say, text and stated skills together, at length 1; 0: nothing."""
         side = side % len(self.encoders)
-        shape = (len(batch.label), -1, self.spec.ngrams.places)
+        shape = (batch.label.shape[0], -1, self.spec.ngrams.places)
         span = self.embed.schema.span(TEXT)
         high, low, valid = (
             jnp.asarray(array)[:, span].reshape(shape)
@@ -225,7 +227,7 @@ class ExplicitModel(nnx.Module):
             places, valid = self._stated(batch)
             grade = jnp.asarray(getattr(batch, "given", jnp.ones(places.shape, jnp.float32)))
             given = spread(places, jnp.where(valid, grade, 0.0), self.spec.skills)
-        places, values = head.largest(head.amounts(logits, given, told))
+        places, values = head.largest(head.amounts(logits, given, told), given)
         return Entries(places, unit(values) if self.spec.cosine else values)
 
     def _latent(self, told: Float[Array, "documents width"], side: int) -> Array:
@@ -242,7 +244,7 @@ class ExplicitModel(nnx.Module):
     def _head(self, width: int, rngs: nnx.Rngs) -> NamedHead | LatentHead:
         if self.spec.head == "latent":
             return LatentHead(width, self.spec.dim, rngs=rngs)
-        return NamedHead(width, self.spec.skills, self.spec.active, rngs=rngs)
+        return NamedHead(width, self.spec.skills, self.spec.active, bias=self.spec.bias, rngs=rngs)
 
     def _stated(
         self, batch: Batch
@@ -254,6 +256,7 @@ class ExplicitModel(nnx.Module):
 
 
 def _take(batch: Pairs, at: slice) -> Pairs:
-    """Some documents of a batch, with what they state."""
-    high, low, valid, given = (a[at] for a in (batch.high, batch.low, batch.valid, batch.given))
-    return dataclasses.replace(batch, high=high, low=low, valid=valid, given=given)
+    """Some documents of a batch."""
+    own = {field.name: getattr(batch, field.name) for field in dataclasses.fields(batch)}
+    cut = {name: array[at] for name, array in own.items() if name not in OF_PAIRS}
+    return dataclasses.replace(batch, **cut)

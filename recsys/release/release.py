@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float32, Int32
 from safetensors.numpy import load_file
+from scipy import sparse
 
 from recsys.features.batch import Batch
 from recsys.features.schema import Schema
@@ -39,6 +40,7 @@ SCHEMA, HASHING, ARCHIVE, GOLDEN = "schema.json", "hashing.json", "archive.json"
 VOCABULARIES, PARAMS = "vocabularies.safetensors", "params.safetensors"
 PROGRAMS, ITEMS, USERS, INDEX = "programs", "items", "users", "index"
 VECTORS = "index/vectors.npy"  # which the index keeps
+POSTINGS = "index/postings.npz"  # which it keeps in place of them in an explicit space
 BUCKETS = (1, 2, 4, 8, 16, 32, 64)
 SIDES = {"predict": "query", "users": "query", "items": "item"}  # whose rows a program reads
 
@@ -122,9 +124,11 @@ class Release:
         return self.manifest["skills"]
 
     @functools.cached_property
-    def item_vectors(self) -> Float32[np.ndarray, "items dim"]:
-        """The vector of each item, mapped into memory."""
+    def item_vectors(self) -> Any:
+        """The vector of each item: an array mapped into memory, or sparse in an explicit space."""
         self._of_items("vectors of items", self.items)
+        if self.skills is not None:
+            return sparse.csr_array(sparse.load_npz(self.path / POSTINGS))
         return np.load(self.path / VECTORS, mmap_mode="r")
 
     @functools.cached_property

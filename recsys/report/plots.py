@@ -11,6 +11,7 @@ from recsys.report.footprint import FeatureBytes
 from recsys.report.frequency import FrequencyBand
 from recsys.report.reliability import Reliability
 
+DATELESS = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
 SMOOTHED = 200  # points of a curve of losses, at most
 
 
@@ -72,6 +73,34 @@ def bytes_by_feature(rows: Sequence[FeatureBytes]) -> bytes:
     return _svg(figure)
 
 
+def explanation(
+    shares: Sequence[tuple[str, float]],
+    missing: Sequence[tuple[str, float]] = (),
+    *,
+    title: str,
+    kind: str = "svg",
+) -> bytes:
+    """A bar a skill: its share of the score, and below them what is missing and would add to it.
+
+    Args:
+        shares: that sum to the score, or the first of them.
+        missing: skills and what the score would win.
+        title: what is explained.
+        kind: of the picture: svg, png or pdf.
+    """
+    names = [*(name for name, _ in shares), *(f"+ {name}" for name, _ in missing)]
+    values = [value for _, value in (*shares, *missing)]
+    colours = ["C0"] * len(shares) + ["0.8"] * len(missing)
+    figure, (axes,) = _figure(columns=1, width=7.0, height=max(2.0, 0.3 * len(names) + 1.2))
+    axes.barh(range(len(names)), values, color=colours)
+    axes.set_yticks(
+        range(len(names)), [name if len(name) < 48 else f"{name[:45]}..." for name in names]
+    )
+    axes.invert_yaxis()
+    axes.set(xlabel="share of the score" + ("; grey: would add" if missing else ""), title=title)
+    return _saved(figure, kind)
+
+
 def _figure(*, columns: int, width: float, height: float = 3.2) -> tuple[Any, Any]:
     from matplotlib.figure import Figure  # late: it takes a while, and only reports need it
 
@@ -80,8 +109,12 @@ def _figure(*, columns: int, width: float, height: float = 3.2) -> tuple[Any, An
 
 
 def _svg(figure: Any) -> bytes:
+    return _saved(figure, "svg")
+
+
+def _saved(figure: Any, kind: str) -> bytes:
     file = io.BytesIO()
-    figure.savefig(file, format="svg", metadata={"Date": None})
+    figure.savefig(file, format=kind, metadata=None if kind == "png" else DATELESS[kind])
     return file.getvalue()
 
 

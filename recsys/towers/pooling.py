@@ -47,7 +47,7 @@ class MeanPool(Pool):
         self, places: Float[Array, "batch length width"], valid: Bool[Array, "batch length"]
     ) -> Float[Array, "batch width"]:
         count = jnp.sum(valid, axis=1, keepdims=True, dtype=jnp.float32)
-        return _weighted(places, valid / jnp.maximum(count, 1.0))
+        return _weighted(places, valid.astype(jnp.float32) / jnp.maximum(count, 1.0))
 
 
 @spec

@@ -1,8 +1,9 @@
 """Words in their order, read by a GRU or an LSTM in both directions."""
 
 import dataclasses
-from typing import Literal
+from typing import Any, Literal
 
+import jax
 import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Bool, Float
@@ -65,16 +66,15 @@ class RecurrentTower(nnx.Module):
         backwards: bool,
     ) -> Float[Array, "batch words hidden"]:
         """The state at each word; padding changes nothing."""
-        nothing = jnp.zeros((len(read), self.hidden), jnp.float32)
+        nothing = jnp.zeros((read.shape[0], self.hidden), jnp.float32)
         start = (nothing, nothing) if self.is_lstm else nothing
 
-        def step(carry, cell, word, is_there):
-            new, state = cell(carry, word)
-            if self.is_lstm:
-                pairs = zip(new, carry, strict=True)
-                return tuple(jnp.where(is_there, n, o) for n, o in pairs), state
-            return jnp.where(is_there, new, carry), state
+        graph, state = nnx.split(cell)
 
-        axes = (nnx.Carry, None, 1, 1)
-        scanned = nnx.scan(step, in_axes=axes, out_axes=(nnx.Carry, 1), reverse=backwards)
-        return scanned(start, cell, read, valid[..., None])[1]
+        def step(carry: Any, at: tuple[Array, Array]) -> tuple[Any, Array]:
+            word, is_there = at
+            new, told = nnx.merge(graph, state)(carry, word)
+            return jax.tree.map(lambda n, o: jnp.where(is_there, n, o), new, carry), told
+
+        along = (jnp.moveaxis(read, 1, 0), jnp.moveaxis(valid, 1, 0)[..., None])
+        return jnp.moveaxis(jax.lax.scan(step, start, along, reverse=backwards)[1], 0, 1)

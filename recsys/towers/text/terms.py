@@ -26,7 +26,7 @@ class TermWeights(nnx.Module):
         self, high: UInt32[Array, "batch words places"], low: UInt32[Array, "batch words places"]
     ) -> Float[Array, "batch words places"]:
         rows = hashed_terms(high, low, len(self.log_weight[...]))
-        return jnp.exp(self.log_weight[...][rows]) * self.place[...]
+        return jnp.exp(self.log_weight[...][rows]) * self.place[...][None, None, :]
 
     def start_from(self, frequency: Int[np.ndarray, " buckets"], *, texts: int) -> None:
         """Starts from how many texts have an n-gram of each bucket: log(1 + texts / frequency),

@@ -52,7 +52,7 @@ class TransformerTower(nnx.Module):
     def __call__(
         self, words: Float[Array, "batch words width"], valid: Bool[Array, "batch words"]
     ) -> Float[Array, "batch width"]:
-        read = self.norm(words) + positions(words.shape[1], words.shape[2])
+        read = self.norm(words) + positions(words.shape[1], words.shape[2])[None]
         for block in self.blocks:
             read = block(read, valid)
         return unit(jnp.sum(words, axis=1)) + self.out(MeanPool()(read, valid))
