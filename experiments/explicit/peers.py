@@ -7,6 +7,7 @@ training texts.
 
 import dataclasses
 import functools
+import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -20,7 +21,9 @@ from sklearn.feature_extraction.text import TfidfTransformer, TfidfVectorizer
 from sklearn.preprocessing import normalize
 
 from recsys.explicit import Documents, Inventory, Relevance
+from recsys.explicit.linking import Stems
 
+logging.getLogger("bm25s").setLevel(logging.WARNING)
 Scores = Float[np.ndarray, "profiles jobs"]
 ACTIVE = 64  # concepts of an ESA vector, as many as ours
 
@@ -45,17 +48,18 @@ class BM25:
 
 @dataclasses.dataclass(frozen=True)
 class TFIDF:
-    """Cosine of TF-IDF vectors of words, or of character n-grams within them."""
+    """Cosine of TF-IDF vectors of words, of their stems, or of character n-grams within them."""
 
-    analyzer: str = "word"  # word, char_wb
-    longest: int = 1  # words or characters of an n-gram
+    analyzer: str = "word"  # word, stem, char_wb
+    longest: int = 1  # words or characters of an n-gram; stems come one by one
 
     def __call__(self, task: Relevance, *, train: Relevance, inventory: Inventory) -> Scores:
         """A score for each pair."""
         profiles, jobs = words(task.profiles, inventory), words(task.jobs, inventory)
         shortest = 3 if self.analyzer == "char_wb" else 1
-        vectorizer: Any = TfidfVectorizer(
-            analyzer=self.analyzer,  # pyright: ignore[reportArgumentType]: one of two names
+        made: Any = TfidfVectorizer
+        vectorizer = made(
+            analyzer=Stems() if self.analyzer == "stem" else self.analyzer,
             ngram_range=(shortest, self.longest),
             sublinear_tf=True,
             stop_words="english" if self.analyzer == "word" else None,
@@ -109,7 +113,7 @@ GRIDS: dict[str, tuple[Peer, ...]] = {
     "tfidf": (
         TFIDF("word", 1),
         TFIDF("word", 2),
-        TFIDF("char_wb", 4),
+        TFIDF("stem"),
         TFIDF("char_wb", 5),
     ),
     "skills_only": (SkillsOnly(), SkillsOnly(is_weighted=False)),

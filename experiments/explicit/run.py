@@ -2,8 +2,9 @@
 
 Bogdanova and Yazdani, "SESA: Supervised Explicit Semantic Analysis", arXiv 1708.03246, 2018, as we
 read it. The claim: a space of named skills costs at most 2% of the nDCG@10 and MAP of its latent
-twin (the same encoder, the same steps), and ranks better than BM25, TF-IDF and stated skills. The
-protocols are in `onet.py`, `esco.py` and `movies.py`; `docs/explicit-spaces.md` has the numbers.
+twin (the same encoder, the same steps), and ranks better than BM25, TF-IDF and stated skills. How
+much of that holds is in `docs/explicit-spaces.md`. The
+protocols are in `onet.py`, `esco.py` and `movies.py`.
 Settings of peers are chosen on validation; a space keeps the epoch that is best there.
 
     RECSYS_DATA=folder python -m experiments.explicit.run --data onet
@@ -19,16 +20,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
 import tyro
-from scipy import sparse
 
-from experiments.explicit import esco, movies, onet, peers
-from experiments.explicit.measuring import Values, compare, measure, skill_map, worth
+from experiments.explicit import esco, movies, onet, peers, spaces
+from experiments.explicit.measuring import Values, compare, measure, worth
 from experiments.explicit.protocol import Protocol
-from experiments.explicit.settings import MODELS, spec_of
+from experiments.explicit.settings import MODELS, SEEDED
 from experiments.results import Record, device, save
-from recsys.explicit import Space, fit
 
 PROTOCOLS = {"onet": onet.protocol, "esco": esco.protocol, "ml-1m": movies.protocol}
 NAME = "explicit"  # of the result file, and of the experiment
@@ -59,29 +57,31 @@ def main(choice: Run) -> None:
                 continue  # nobody states genres
             task = whole if condition == "stated" else whole.without_skills()
             for model in choice.models:
-                for seed in choice.seeds if model in MODELS else (None,):
+                for seed in choice.seeds if model in SEEDED else (None,):
                     if model == "skills_only" and condition == "words":
                         continue
-                    record, values = once(task, model, condition=condition, seed=seed)
-                    values.save(place(choice.kept, data, condition, model, seed))
+                    path = place(choice.kept, data, condition, model, seed)
+                    record, values = once(task, model, condition=condition, seed=seed, path=path)
+                    values.save(path)
                     save(NAME, [record])
                     print(record.experiment, data, model, seed, record.metrics, flush=True)
     save(NAME, comparisons(choice))
 
 
-def once(task: Protocol, model: str, *, condition: str, seed: int | None) -> tuple[Record, Values]:
-    """One model, trained or chosen, on the test split."""
-    train, valid, test = (task.parts[name].relevance for name in ("train", "valid", "test"))
+def once(
+    task: Protocol, model: str, *, condition: str, seed: int | None, path: Path
+) -> tuple[Record, Values]:
+    """One model, trained or chosen, on the test split; its vectors are kept beside the path."""
     started = time.monotonic()
     own: dict[str, float] = {}
     if model in MODELS:
-        assert seed is not None
-        spec = spec_of(task.name, head=model)
-        space = fit(spec, task.inventory, train, valid, seed=seed)
+        found = spaces.fitted(task, model, seed=seed or 0)
         seconds = time.monotonic() - started
-        scores, recipe = space.score(test.profiles, test.jobs), str(spec)
-        own = told_by(space, task) if model == "explicit" else {}
+        scores, recipe, own = found.scores, found.recipe, found.told
+        path.parent.mkdir(parents=True, exist_ok=True)
+        found.save(path)
     else:
+        train, valid, test = (task.parts[name].relevance for name in ("train", "valid", "test"))
         peer = peers.choose(
             peers.GRIDS[model], valid, train=train, inventory=task.inventory, measure=worth
         )
@@ -104,26 +104,13 @@ def once(task: Protocol, model: str, *, condition: str, seed: int | None) -> tup
     return record, values
 
 
-def told_by(space: Space, task: Protocol) -> dict[str, float]:
-    """What only named skills can be asked: are they right, and how many are there?"""
-    test = task.parts["test"].relevance
-    jobs = sparse.csr_array(space.job_vectors(test.jobs))
-    profiles = sparse.csr_array(space.profile_vectors(test.profiles))
-    active = np.concatenate([np.diff(rows.indptr) for rows in (jobs, profiles)])
-    return {
-        "skill_map": skill_map(jobs, test.jobs.known),
-        "active_skills": round(float(active.mean()), 2),
-        "active_skills_most": float(active.max()),
-    }
-
-
 def comparisons(choice: Run) -> list[Record]:
     """How much better the explicit space is than each other system, on the same queries."""
     records = []
     for data in choice.data:
         for condition in choice.conditions:
-            ours = read(choice.kept, data, condition, "explicit", choice.seeds)
-            for other in ("latent", *peers.GRIDS):
+            ours = read(choice.kept, data, condition, MODELS[0], choice.seeds)
+            for other in (*MODELS[1:], *peers.GRIDS):
                 theirs = read(choice.kept, data, condition, other, (*choice.seeds, None))
                 if ours and theirs:
                     records.append(compared(ours, theirs, data, condition, other))
