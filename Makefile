@@ -6,6 +6,8 @@ BIN := $(VENV)/bin
 WORKERS ?= 2
 # The browser is Debian's chromium: where there is none, `make test-system SYSTEM=system`.
 SYSTEM ?= system or browser
+# It wants an older orbax-checkpoint than ours, and uses none: see the extra onnx in pyproject.toml.
+ONNX := jax2onnx==0.17.1
 
 .PHONY: quickstart test test-system fast lint clean
 
@@ -39,4 +41,5 @@ $(VENV)/.installed: pyproject.toml | $(BIN)/python
 
 $(VENV)/.installed-dev: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps '$(ONNX)'
 	touch $@ $(VENV)/.installed

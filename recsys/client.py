@@ -161,12 +161,17 @@ class Client:
         reasons = (Reason(r["name"], r["share"], r.get("title")) for r in found["reasons"])
         return Reasons(found["score"], found["by"], tuple(reasons))
 
-    def upsert(self, items: Sequence[Row]) -> int:
+    def upsert(self, items: Sequence[Row], *, space_id: str | None = None) -> int:
         """Adds or replaces items: `id`, and `features` or `vector`, and `columns` to show.
 
         When this returns they are on the server's disk.
+
+        Args:
+            items: What they are.
+            space_id: Of the vectors, where there are any.
         """
-        return self._post("items", {"upsert": list(map(dict, items))})["upserted"]
+        asked = {"upsert": list(map(dict, items)), "space_id": space_id}
+        return self._post("items", asked)["upserted"]
 
     def delete(self, items: Sequence[str | int]) -> int:
         """Takes items out; when this returns, that is on the server's disk."""
@@ -179,6 +184,10 @@ class Client:
     def activate(self, release: str) -> None:
         """Has another release served from now on."""
         self._post("releases/activate", {"release": release})
+
+    def canary(self, release: str, share: float) -> None:
+        """Has another release answer a share of the requests; a share of 0 ends it."""
+        self._post("releases/canary", {"release": release, "share": share})
 
     def rollback(self) -> None:
         """Has the release served again that was served before."""

@@ -13,7 +13,8 @@ import uvicorn
 from threadpoolctl import threadpool_limits
 
 from serving.app import make_admin_app, make_app
-from serving.server import JsonLines, Server
+from serving.logs import JsonLines
+from serving.server import Server
 from serving.settings import Settings
 
 NEAR = ("127.0.0.1", "localhost", "::1")
@@ -44,6 +45,7 @@ def main(settings: Settings) -> int:
     _remember_compiled(settings.folder / "compiled")
     try:
         server = Server(settings)
+        server.releases.start()  # before anybody listens: what is wrong is said in one sentence
         asyncio.run(_serve(server, settings))
     except (ValueError, OSError) as error:
         print(f"serving: {' '.join(str(error).split())}", file=sys.stderr)

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator
+from typing import Any
 
 import numpy as np
 from starlette.applications import Starlette
@@ -11,8 +12,10 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from serving.refusals import RefusalError
+from serving.responding import Responder
 from serving.routes import ENDPOINTS
 from serving.server import Server
 
@@ -20,7 +23,7 @@ LOG = logging.getLogger("serving")
 LEAST_USERS = 8  # of late, before the index is measured with them
 
 
-def make_app(server: Server) -> Starlette:
+def make_app(server: Server) -> ASGIApp:
     """What users ask; all routes, if there is no admin port.
 
     The newest release is activated before the first request is taken.
@@ -29,7 +32,8 @@ def make_app(server: Server) -> Starlette:
 
     @contextlib.asynccontextmanager
     async def alive(app: Starlette) -> AsyncIterator[None]:
-        await asyncio.to_thread(server.releases.start)
+        if server.releases.active is None:
+            await asyncio.to_thread(server.releases.start)
         probing = asyncio.create_task(_probe(server))
         yield
         server.is_stopping = True
@@ -39,27 +43,40 @@ def make_app(server: Server) -> Starlette:
     return _app(server, admin=None if not is_apart else False, lifespan=alive)
 
 
-def make_admin_app(server: Server) -> Starlette:
+def make_admin_app(server: Server) -> ASGIApp:
     """What operators ask, on a port of its own."""
     return _app(server, admin=True, lifespan=None)
 
 
-def _app(server: Server, *, admin: bool | None, lifespan) -> Starlette:
+def _app(server: Server, *, admin: bool | None, lifespan: Any) -> ASGIApp:
+    """Routes by their exact path, without any search; the rest, and what is none, by Starlette."""
     chosen = [each for each in ENDPOINTS if admin is None or each.is_admin == admin]
-    routes = [
-        Route(each.path, server.respond(each), methods=[each.method], include_in_schema=False)
-        for each in chosen
-    ]
+    made = [(each, Responder(server, each)) for each in chosen]
+    straight = {(each.method, each.path): responder for each, responder in made}
+    routes = [Route(each.path, responder, methods=[each.method]) for each, responder in made]
 
     async def missing(request: Request, error: Exception) -> Response:
-        status = error.status_code if isinstance(error, HTTPException) else 500
-        code = {404: "unknown", 405: "wrong_method"}.get(status, "malformed")
+        """What is answered where no route is, or another method of one."""
+        assert isinstance(error, HTTPException)
+        code = "wrong_method" if error.status_code == 405 else "unknown"
         told = f"There is no {request.method} {request.url.path}: /openapi.json has what there is."
-        response = server._refused(RefusalError(status, code, told), "")
-        response.headers.update(getattr(error, "headers", None) or {})
-        return response
+        request_id = server.new_id()
+        reply = server.refused(RefusalError(code, told), request_id)
+        headers = {"x-request-id": request_id, **(error.headers or {})}
+        return Response(reply.body, reply.status, headers=headers, media_type=reply.kind)
 
-    return Starlette(routes=routes, lifespan=lifespan, exception_handlers={HTTPException: missing})
+    others = Starlette(
+        routes=routes, lifespan=lifespan, exception_handlers={HTTPException: missing}
+    )
+    others.router.redirect_slashes = False
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        found = None
+        if scope["type"] == "http":
+            found = straight.get((scope["method"], scope["path"]))
+        await (found or others)(scope, receive, send)
+
+    return app
 
 
 async def _probe(server: Server) -> None:

@@ -1,7 +1,7 @@
 """Items by their names: those of the release, and those that were added while it is served.
 
 A name that was added is on disk before the index learns of its vector, so after a restart whatever
-the index has found again has its name.
+the index has found again has its name. A start writes anew what has been told often.
 """
 
 import json
@@ -19,6 +19,7 @@ from recsys.release import Items
 
 FILE = "items.jsonl"
 DIGITS = 7  # of a score behind the point
+MOST_TOLD = 4  # lines an item, on average, before a start writes one for each
 
 
 class Catalogue:
@@ -125,10 +126,19 @@ class Catalogue:
         self._shown[row] = None
 
     def _write(self, lines: list[dict[str, Any]]) -> None:
-        with self._path.open("ab") as file:
-            file.write(b"".join(msgspec.json.encode(line) + b"\n" for line in lines))
-            file.flush()
-            os.fsync(file.fileno())
+        is_new = not self._path.exists()
+        _append(self._path, lines)
+        if is_new:
+            _sync(self._path.parent)
+
+    def _write_anew(self, rows: list[int]) -> None:
+        """What is true now, in place of how it came about."""
+        draft = self._path.with_name(f".draft-{FILE}")
+        draft.unlink(missing_ok=True)  # of a start that was killed
+        told = {row: self._changed.get(row, {}) for row in rows}
+        _append(draft, [{"row": row, "id": self._ids[row], "columns": told[row]} for row in rows])
+        draft.replace(self._path)
+        _sync(self._path.parent)
 
     def _read(self) -> None:
         """Takes up what was added; an unfinished line is cut off, nobody was told of it."""
@@ -138,10 +148,31 @@ class Catalogue:
         whole = data.rfind(b"\n") + 1
         if whole < len(data):
             os.truncate(self._path, whole)
-        for number, line in enumerate(data[:whole].splitlines()):
+        lines = data[:whole].splitlines()
+        for number, line in enumerate(lines):
             try:
                 self._take(json.loads(line))
             except (ValueError, KeyError, TypeError) as error:
                 raise ValueError(
                     f"{self._path} is damaged in line {number + 1}: bring it back from a copy."
                 ) from error
+        rows = sorted({*self._changed, *range(len(self._items), len(self._ids))})
+        if len(lines) > MOST_TOLD * len(rows):
+            self._write_anew(rows)
+
+
+def _append(path: Path, lines: list[dict[str, Any]]) -> None:
+    """Lines of JSON at the end of a file, on disk when this returns."""
+    with path.open("ab") as file:
+        file.write(b"".join(msgspec.json.encode(line) + b"\n" for line in lines))
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _sync(folder: Path) -> None:
+    """Makes sure that the names in a folder are on disk."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Float32
 
 from recsys.features import Batch
+from recsys.features.hashing import Words, join
 from recsys.release import Encoded
 from serving import messages
 from serving.loaded import Loaded
@@ -80,20 +81,22 @@ def _features(loaded: Loaded, batch: Batch) -> list[Part]:
 
 
 def _history(loaded: Loaded, batch: Batch) -> list[Part]:
-    """The items of the history."""
+    """The items of the history that the catalogue has."""
     release = loaded.release
     if release.history is None:
         return []
     assert release.items is not None
     span = release.schema.span(release.history)
-    keys = batch.high[0, span].astype(np.uint64) << np.uint64(32) | batch.low[0, span]
+    keys = join(Words(batch.high[0, span], batch.low[0, span]))
+    rows = np.flatnonzero(np.isin(release.items.keys, keys[batch.valid[0, span]]))
+    row_of = dict(zip(release.items.keys[rows].tolist(), rows.tolist(), strict=True))
     found = []
-    for place in np.flatnonzero(batch.valid[0, span]):
-        at = slice(span.start + int(place), span.start + int(place) + 1)
-        row = next(iter(np.flatnonzero(release.items.keys == keys[place])), None)
-        if row is not None:
-            title = release.items.get(int(row)).get("title")
+    for place, key in enumerate(keys.tolist(), start=span.start):
+        if key in row_of and batch.valid[0, place]:
+            row = row_of[key]
+            title = release.items.get(row).get("title")
             shown = str(title) if title else None
+            at = slice(place, place + 1)
             found.append(Part(release.items.ids[row], shown, at, is_item=True))
     return found
 

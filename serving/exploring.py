@@ -4,6 +4,7 @@ letters.
 
 import collections
 import dataclasses
+import functools
 import itertools
 from collections.abc import Iterable, Sequence
 from typing import Annotated, Any
@@ -87,11 +88,15 @@ class Explorer:
         names = [name for name in (known.names if known and known.names else []) if name]
         return cls(release, [str(title or "").casefold() for title in titles], names)
 
+    @functools.cached_property
+    def _columns(self) -> dict[str, Column]:
+        items = self.release.items
+        return {} if items is None else {n: column(v) for n, v in items.columns.items()}
+
     def about(self) -> About:
         """What the release is."""
         release, manifest = self.release, self.release.manifest
         items = release.items
-        columns = {} if items is None else {n: column(v) for n, v in items.columns.items()}
         return About(
             release=release.id,
             name=manifest["name"],
@@ -101,7 +106,7 @@ class Explorer:
             user_column=release.user_column,
             history=release.history,
             features=[Told(f.name, f.kind) for f in release.schema.features],
-            columns=columns,
+            columns=self._columns,
             items=0 if items is None else len(items),
             users=0 if release.known is None else len(release.known),
             examples=self.names[:MOST_USERS],

@@ -5,11 +5,10 @@ python -m serving.keys keys.json shop read
 
 import hashlib
 import hmac
-import json
 import secrets
 import sys
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal, cast, get_args
 
 import msgspec
 
@@ -30,7 +29,7 @@ class Keys:
     """All keys that open the server."""
 
     def __init__(self, keys: list[Key]):
-        self._keys = keys
+        self.all = keys
 
     @classmethod
     def read(cls, path: Path) -> "Keys":
@@ -49,7 +48,7 @@ class Keys:
     def owner(self, given: str) -> Key | None:
         """Whose key it is; every key is compared, so that the time tells nothing."""
         digest, found = hashed(given), None
-        for key in self._keys:
+        for key in self.all:
             if hmac.compare_digest(key.sha256, digest):
                 found = key
         return found
@@ -65,13 +64,12 @@ def make(path: Path, name: str, scopes: tuple[str, ...]) -> str:
     wrong = [scope for scope in scopes if scope not in SCOPES]
     if wrong or not scopes:
         raise ValueError(f"A key wants scopes among {', '.join(SCOPES)}, got {wrong or 'none'}.")
-    rows = json.loads(path.read_text()) if path.exists() else []
     key = secrets.token_urlsafe(BYTES)
-    rows = [row for row in rows if row["name"] != name]
-    rows.append({"name": name, "sha256": hashed(key), "scopes": list(scopes)})
+    kept = [old for old in Keys.read(path).all if old.name != name] if path.exists() else []
+    kept.append(Key(name, hashed(key), cast(tuple[Scope, ...], scopes)))
     draft = path.with_name(f".{path.name}.draft")
     draft.touch(mode=0o600)
-    draft.write_text(json.dumps(rows, indent=1) + "\n")
+    draft.write_bytes(msgspec.json.format(msgspec.json.encode(kept)) + b"\n")
     draft.replace(path)
     return key
 
@@ -79,4 +77,7 @@ def make(path: Path, name: str, scopes: tuple[str, ...]) -> str:
 if __name__ == "__main__":
     if len(sys.argv) < 4:
         sys.exit(f"Say: python -m serving.keys FILE NAME SCOPE..., of {', '.join(SCOPES)}.")
-    print(make(Path(sys.argv[1]), sys.argv[2], tuple(sys.argv[3:])))
+    try:
+        print(make(Path(sys.argv[1]), sys.argv[2], tuple(sys.argv[3:])))
+    except ValueError as wrong:
+        sys.exit(str(wrong))

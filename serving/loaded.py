@@ -1,6 +1,7 @@
 """A release that is ready to answer: verified, compiled, replayed, its changed items taken up."""
 
 import collections
+import functools
 import threading
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from jaxtyping import Float32
 
 from recsys.release import Release
 from serving.catalogue import Catalogue
+from serving.exploring import Explorer
 from serving.filters import Filters
 from serving.messages import Upsert
 from serving.refusals import conflict, invalid, unknown
@@ -63,6 +65,11 @@ class Loaded:
         if self._catalogue is None:
             raise conflict(f"Release {self.id} is for {self.release.task} and has no items.")
         return self._catalogue
+
+    @functools.cached_property
+    def explorer(self) -> Explorer:
+        """Its items and users by a few letters."""
+        return Explorer.of(self.release)
 
     @property
     def filters(self) -> Filters:

@@ -6,21 +6,9 @@ from typing import Any
 
 import msgspec
 
-from serving.refusals import Failure
+from serving.refusals import STATUSES, Failure
 from serving.routes import ENDPOINTS
 from serving.server import Endpoint
-
-WRONG = {
-    400: "no JSON",
-    401: "no key",
-    403: "a key of another scope",
-    404: "not there",
-    409: "meant for another release",
-    413: "too large",
-    422: "cannot be",
-    429: "too many requests",
-    503: "not ready, or too late",
-}
 
 
 @functools.cache
@@ -53,8 +41,8 @@ def _operation(endpoint: Endpoint) -> dict[str, Any]:
         "responses": {
             "200": {"description": "The answer.", **_content(endpoint.gives)},
             **{
-                str(status): {"description": f"Refused: {why}.", **_content(Failure)}
-                for status, why in WRONG.items()
+                str(status): {"description": f"Refused: {codes}.", **_content(Failure)}
+                for status, codes in _refusals().items()
             },
         },
     }
@@ -70,6 +58,14 @@ def _operation(endpoint: Endpoint) -> dict[str, Any]:
         found["security"] = [{"key": []}]
         found["description"] = f"Wants a key with scope `{endpoint.scope}`, if the server has keys."
     return found
+
+
+def _refusals() -> dict[int, str]:
+    """The codes of each status."""
+    codes: dict[int, list[str]] = {}
+    for code, status in STATUSES.items():
+        codes.setdefault(status, []).append(code)
+    return {status: " or ".join(each) for status, each in codes.items()}
 
 
 def _content(kind: Any) -> dict[str, Any]:

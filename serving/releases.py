@@ -1,10 +1,12 @@
 """Which release answers: verified and warm before it does, swapped in one move, rolled back in one.
 
 A request keeps the release that it began with. What is no longer served stays open for a roll back
-until the next swap, and is closed when the last request that it answers is done.
+until the next swap, and is closed when the last request that it answers is done. What was rolled
+back is noted on disk: a start prefers another, though it may be older.
 """
 
 import dataclasses
+import json
 import logging
 import random
 import threading
@@ -20,6 +22,7 @@ from serving.refusals import RefusalError, conflict, unavailable, unknown
 from serving.settings import Settings
 
 LOG = logging.getLogger("serving")
+LEFT = "rolled-back.json"  # ids of releases that were rolled back
 
 
 class Releases:
@@ -51,7 +54,7 @@ class Releases:
         return dict(sorted(found.items(), key=lambda item: item[1]["created"], reverse=True))
 
     def start(self) -> None:
-        """Activates the newest release that can be trusted.
+        """Activates the newest release that can be trusted, and that nobody rolled back if it can.
 
         Raises:
             ReleaseError: there is none.
@@ -59,7 +62,9 @@ class Releases:
         wrong: Exception = ReleaseError(
             f"{self._settings.releases} holds no release: make one with recsys export."
         )
-        for folder in self.folders():
+        left = self._left()
+        folders = self.folders()
+        for folder in sorted(folders, key=lambda each: folders[each]["id"] in left):
             try:
                 self._swap(self._open(folder), "start")
                 return
@@ -102,7 +107,9 @@ class Releases:
             RefusalError: it is unknown or cannot be trusted.
         """
         with self._swapping:
-            self._swap(self._ready(name), "activate")
+            loaded = self._ready(name)
+            self._leave(self._left() - {loaded.id})
+            self._swap(loaded, "activate")
 
     def roll_back(self) -> None:
         """Lets the release before answer again.
@@ -113,6 +120,8 @@ class Releases:
         with self._swapping:
             if self.previous is None:
                 raise conflict("There is no release before this one to roll back to.")
+            assert self.active is not None
+            self._leave(self._left() - {self.previous.id} | {self.active.id})
             self._swap(self.previous, "roll_back")
 
     def let_try(self, name: str, share: float) -> None:
@@ -155,6 +164,23 @@ class Releases:
             for loaded in {id(one): one for one in self._open_ones()}.values():
                 loaded.close()
 
+    def _left(self) -> set[str]:
+        """The releases that were rolled back and not activated again."""
+        path = self._settings.folder / LEFT
+        try:
+            return set(json.loads(path.read_bytes())) if path.is_file() else set()
+        except (ValueError, TypeError) as error:
+            raise ValueError(f"{path} wants a list of ids and is damaged: remove it.") from error
+
+    def _leave(self, ids: set[str]) -> None:
+        """Notes which those are, for the next start."""
+        path = self._settings.folder / LEFT
+        if ids != self._left():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            draft = path.with_name(f".{path.name}.draft")
+            draft.write_text(json.dumps(sorted(ids)))
+            draft.replace(path)
+
     def _open_ones(self) -> list[Loaded]:
         served = [self.active, self.previous, self.canary]
         return [*filter(None, served), *self._retired.values()]
@@ -178,7 +204,7 @@ class Releases:
                 raise
             sentence = " ".join(str(error).split())
             LOG.error("A release is refused: %s", sentence)
-            raise RefusalError(409, "refused", f"{sentence} The release before goes on.") from error
+            raise RefusalError("refused", f"{sentence} The release before goes on.") from error
 
     def _swap(self, loaded: Loaded, how: str) -> None:
         """One move under the lock by which requests take their release."""

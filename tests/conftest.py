@@ -1,6 +1,7 @@
 """Strict JAX for every test: eight virtual CPU devices, and no silent broadcasting of ranks."""
 
 import gc
+import itertools
 import os
 import tempfile
 from collections.abc import Iterator
@@ -27,17 +28,25 @@ if COMPILED not in os.environ:
 jax.config.update("jax_compilation_cache_dir", os.environ[COMPILED])
 jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
 
+# Tracing makes many small objects that live as long as its caches: Python's collector would look
+# through all of them again and again.
+gc.set_threshold(100_000, 20, 100)
+
 # Each compiled program takes memory maps, of which Linux gives a process 65,530; beyond, XLA
 # crashes. Programs that tests keep are compiled again where they are wanted again.
 MAPS = Path("/proc/self/maps")
 MOST_MAPS = 30_000
+LOOKS_EVERY = 8  # tests, as reading the maps takes a moment
+finished = itertools.count(1)
 
 
 @pytest.fixture(autouse=True)
 def bounded_programs() -> Iterator[None]:
     """Forgets compiled programs before there are too many."""
     yield
-    if MAPS.exists() and MAPS.read_bytes().count(b"\n") > MOST_MAPS:
+    if next(finished) % LOOKS_EVERY or not MAPS.exists():
+        return
+    if MAPS.read_bytes().count(b"\n") > MOST_MAPS:
         jax.clear_caches()
         gc.collect()
 

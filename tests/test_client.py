@@ -21,6 +21,7 @@ ANSWERS: dict[str, Any] = {
     "/v1/items": {"upserted": 1, "deleted": 2},
     "/v1/releases": {"releases": [{"id": "abc", "state": "active"}]},
     "/v1/releases/activate": {"releases": []},
+    "/v1/releases/canary": {"releases": []},
     "/v1/releases/rollback": {"releases": []},
 }
 BUSY = {"error": {"code": "busy", "message": "Too much waits.", "request_id": "r1"}}
@@ -92,13 +93,14 @@ def test_every_question_has_its_answer(url):
         assert client.embed_users([{"user": 1}]) == [[1.0, 2.0]]
         assert client.embed_items([{"item": 1}]) == []
         assert client.explain("50", "7").reasons == (Reason("1", 0.5),)
-        assert client.upsert([{"id": "new", "vector": [1, 2]}]) == 1
+        assert client.upsert([{"id": "new", "vector": [1, 2]}], space_id="def") == 1
         assert client.delete(["a", "b"]) == 2
         assert client.releases()[0]["state"] == "active"
         client.activate("abc")
+        client.canary("def", 0.1)
         client.rollback()
     assert [body for path, body, _ in Handler.asked if path == "/v1/items"] == [
-        {"upsert": [{"id": "new", "vector": [1, 2]}]},
+        {"upsert": [{"id": "new", "vector": [1, 2]}], "space_id": "def"},
         {"delete": ["a", "b"]},
     ]
 

@@ -1,18 +1,27 @@
 """A straightforward server of the same release: FastAPI, one call of tower and index a request.
 
-python -m experiments.benchmarks.fastapi_peer RELEASE PORT
+python -m experiments.benchmarks.fastapi_peer --releases RELEASE --port PORT
 """
 
-import sys
+import dataclasses
 from pathlib import Path
 
 import numpy as np
+import tyro
 import uvicorn
 from fastapi import FastAPI  # pyright: ignore[reportMissingImports]  # an extra
 from pydantic import BaseModel  # pyright: ignore[reportMissingImports]
 from threadpoolctl import threadpool_limits
 
 from recsys.release import Release
+
+
+@dataclasses.dataclass(frozen=True)
+class Peer:
+    """What it serves, and where."""
+
+    releases: Path
+    port: int
 
 
 class Asked(BaseModel):
@@ -52,6 +61,7 @@ def make_app(release: Release) -> FastAPI:
 
 if __name__ == "__main__":
     threadpool_limits(1)
-    opened = Release.open(Path(sys.argv[1]))
+    choice = tyro.cli(Peer)
+    opened = Release.open(choice.releases)
     opened.warm((1,))
-    uvicorn.run(make_app(opened), port=int(sys.argv[2]), log_level="warning")
+    uvicorn.run(make_app(opened), port=choice.port, log_level="warning")

@@ -41,7 +41,7 @@ METHODS: dict[str, Method] = {
     "fp16": FP16(),
     "int4": INT4(),
 }
-READING = plain(2048, 1e-2)
+READING = plain(2048, 1e-2, patience=1)
 
 
 @dataclasses.dataclass(frozen=True)

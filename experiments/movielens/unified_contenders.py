@@ -75,10 +75,10 @@ class Reading:
     patience: int = 2  # epochs without a better validation AUC that end it
 
 
-def plain(batch: int, row_rate: float) -> Reading:
-    """The published training: nothing regularised."""
+def plain(batch: int, row_rate: float, rate: float = 1e-3, *, patience: int = 3) -> Reading:
+    """The published training, nothing regularised; with rates of rows and of the network."""
     rows = RowTraining(LazyAdam(row_rate))
-    return Reading("plain", Recipe(rows=rows, dense=Adam(1e-3)), batch, patience=1)
+    return Reading("plain", Recipe(rows=rows, dense=Adam(rate)), batch, patience=patience)
 
 
 def best(*, decay: float, dropout: float) -> Reading:

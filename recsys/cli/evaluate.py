@@ -7,24 +7,32 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from recsys.cli.evaluate_towers import evaluate_towers
 from recsys.cli.names import MaybeFiles, RunPath
 from recsys.cli.opening import mesh_of, split_of, store_of
 from recsys.data.store import MANIFEST
 from recsys.metrics import METRICS, Predictions
 from recsys.report import write_report
 from recsys.report.text import Table
+from recsys.retrieval.evaluation import METRICS as RANKING
+from recsys.retrieval.settings import ResolvedTowers
 from recsys.training.predictor import measure
 from recsys.training.run import Run, open_run
+from recsys.training.run_spec import read_spec
 
 if TYPE_CHECKING:
     MetricName = str
 else:
-    MetricName = Literal[tuple(METRICS)]
+    MetricName = Literal[(*METRICS, *RANKING)]
 
 
 @dataclasses.dataclass(frozen=True)
 class Evaluate:
-    """Measures a trained model on a split of its store, or on raw files with labels."""
+    """Measures a trained model on a split of its store, or on raw files with labels.
+
+    Two towers are measured on a split of their own log: the whole catalogue is ranked for every
+    user, with a bootstrap interval over users beside each mean.
+    """
 
     run_directory: RunPath  # that `train` wrote
     data: MaybeFiles = ()  # another store, or raw files; by default its own store
@@ -38,6 +46,14 @@ class Evaluate:
 
     def run(self) -> int:
         """Measures and prints."""
+        if isinstance(read_spec(self.run_directory).resolved, ResolvedTowers):
+            return self._towers()
+        unfit = [name for name in self.metrics if name not in METRICS]
+        if unfit:
+            raise ValueError(
+                f"{self.run_directory} predicts clicks, which {unfit} does not measure: known are "
+                f"{', '.join(METRICS)}."
+            )
         run = open_run(self.run_directory, mesh=mesh_of(self.devices))
         is_store = not self.data or (
             len(self.data) == 1 and (Path(self.data[0]) / MANIFEST).exists()
@@ -58,6 +74,18 @@ class Evaluate:
             told = {"run": str(run.path), "step": run.step, "data": where, "metrics": found}
             self.out.write_text(json.dumps(told, indent=1) + "\n")
         return 0
+
+    def _towers(self) -> int:
+        told = ("data", "kept", "report", "devices")
+        given = [name for name in told if getattr(self, name) != getattr(Evaluate, name)]
+        if given:
+            raise ValueError(
+                f"{self.run_directory} recommends, and is measured on its own log: leave out "
+                f"{', '.join(given)}."
+            )
+        return evaluate_towers(
+            self.run_directory, split=self.split, metrics=self.metrics, out=self.out
+        )
 
     def _of_files(self, run: Run) -> Predictions:
         predictor, schema = run.predictor, run.predictor.schema

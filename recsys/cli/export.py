@@ -6,6 +6,7 @@ from typing import Literal
 
 from recsys.cli.names import RunPath
 from recsys.export import draft_of, rebuild, write
+from recsys.export.onnx import to_onnx
 from recsys.release import Release
 from recsys.report.text import Table
 
@@ -15,14 +16,15 @@ class Export:
     """Makes a release of a run: one directory with all that serving needs, checked and immutable.
 
     It is written whole or not at all. With --rebuild, the programs of an older release are made
-    anew of its own archive.
+    anew of its own archive; with --onnx, they are written as ONNX into a folder of their own.
     """
 
-    run_directory: RunPath  # that `train` wrote; with --rebuild, a release
+    run_directory: RunPath  # that `train` wrote; with --rebuild or --onnx, a release
     out: Path | None = (
         None  # of the release, which must be new; by default releases/NAME of the run
     )
     rebuild: bool = False  # make the programs of a release anew, for the JAX that is installed
+    onnx: bool = False  # write the programs of a release as ONNX; wants jax2onnx
     name: str | None = None  # what people call the release; by default what the directory is called
     parent: Path | None = None  # the release that this one follows
     platforms: tuple[Literal["cpu", "cuda", "tpu"], ...] = ("cpu", "cuda", "tpu")  # it runs on
@@ -32,6 +34,10 @@ class Export:
         """Exports, opens what was exported, and says what it is."""
         path = self.run_directory
         name = path.resolve().name
+        if self.onnx:
+            files = sorted(to_onnx(path, self.out or Path("releases") / f"{name}-onnx").iterdir())
+            print(*files, sep="\n")
+            return 0
         out = self.out or Path("releases") / (f"{name}-rebuilt" if self.rebuild else name)
         if self.rebuild:
             rebuild(path, out, platforms=self.platforms)

@@ -64,6 +64,7 @@ class SpaceSettings:
     dense_rate: float = 2e-3  # of everything else
     clip_norm: float = 5.0  # bound of the norm of all gradients
     terms: int = 65_536  # hashed weights of n-grams
+    bias: float = 0.0  # of a skill at the start; below 0, only what words say clearly counts
 
     def __post_init__(self):
         counts = (self.width, self.lookups, self.batch, self.epochs, self.patience)
@@ -116,6 +117,7 @@ def model_of(settings: SpaceSettings, inventory: Inventory, train: Relevance) ->
         known_loss=settings.known_loss,
         known_weight=settings.known_weight,
         terms=settings.terms,
+        bias=settings.bias,
     )
 
 

@@ -17,6 +17,7 @@ from recsys.index.found import NOTHING, Rows
 
 FILE = "faiss.index"
 MANY = 1 << 21  # pairs of queries and rows that are worth more than one thread
+LINKS = 32  # rows that a graph's search looks at for each candidate, about
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 WHERE = "It comes with `pip install recsys[serve]`; Exact needs nothing."
 
@@ -67,7 +68,7 @@ class FaissBase(Stored):
         k: int,
         mask: Bool[np.ndarray, "rows"] | None,
     ) -> Rows:
-        _share_work(len(queries) * len(self.all))
+        _share_work(len(queries) * self._looked_at)
         wanted = min(k * self._oversample, len(self.all))
         scores, rows = self._index.search(
             np.ascontiguousarray(queries), wanted, params=self._parameters(wanted, mask)
@@ -75,6 +76,12 @@ class FaissBase(Stored):
         if self._oversample == 1:
             return Rows(rows, np.where(rows == NOTHING, -np.inf, scores).astype(np.float32))
         return self._scored_again(queries, rows, k)
+
+    @property
+    def _looked_at(self) -> int:
+        """Rows that a query is compared with, roughly."""
+        rows = len(self.all)
+        return rows * self.effort // self._lists if self._lists else min(rows, LINKS * self.effort)
 
     def save(self, directory: Path) -> None:
         super().save(directory)

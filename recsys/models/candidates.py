@@ -75,8 +75,8 @@ class Memory(nnx.Module):
         size, held = len(self.key[...]), self.held
         new = jax.tree.map(lambda part: part[:size], _joined(jax.lax.stop_gradient(own), held))
         kept = jax.tree.map(lambda n, o: jnp.where(is_good, n, o), new, held)
-        self.vector[...], self.key[...] = kept.vector, kept.key
-        self.is_there[...], self.log_count[...] = kept.is_there, kept.log_count
+        for part in dataclasses.fields(kept):
+            getattr(self, part.name).set_value(getattr(kept, part.name))
 
 
 def zeros_after(value: Float[Array, ""], shape: tuple[int, ...]) -> Float[Array, "..."]:

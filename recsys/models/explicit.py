@@ -72,6 +72,7 @@ class Explicit:
     known_loss: KnownSoftmax | PositiveUnlabelled = KnownSoftmax()
     known_weight: float = 0.3  # of the loss of known skills, beside that of relevance
     terms: int = 65_536  # hashed weights of n-grams
+    bias: float = 0.0  # of a skill at the start; below 0, only what words say clearly counts
 
     def __post_init__(self):
         counts = (self.skills, self.active, self.dim, self.terms)
@@ -240,7 +241,7 @@ class ExplicitModel(nnx.Module):
     def _head(self, width: int, rngs: nnx.Rngs) -> NamedHead | LatentHead:
         if self.spec.head == "latent":
             return LatentHead(width, self.spec.dim, rngs=rngs)
-        return NamedHead(width, self.spec.skills, self.spec.active, rngs=rngs)
+        return NamedHead(width, self.spec.skills, self.spec.active, bias=self.spec.bias, rngs=rngs)
 
     def _stated(self, batch: Batch) -> Int32[Array, "documents stated"]:
         """The skills that documents state, by number."""

@@ -18,11 +18,11 @@ class NamedHead(nnx.Module):
     sum over k of w_k p_k q_k with w_k = a_k a'_k >= 0 of the two sides.
     """
 
-    def __init__(self, width: int, skills: int, active: int, *, rngs: nnx.Rngs):
+    def __init__(self, width: int, skills: int, active: int, *, bias: float = 0.0, rngs: nnx.Rngs):
         self.active = min(active, skills)
         start = nnx.initializers.normal(width**-0.5)
         self.skill = nnx.Param(start(rngs.params(), (skills, width), jnp.float32))
-        self.bias = nnx.Param(jnp.zeros(skills, jnp.float32))
+        self.bias = nnx.Param(jnp.full(skills, bias, jnp.float32))
         self.scale = nnx.Param(jnp.full(1, SCALE, jnp.float32))
         self.gain = nnx.Param(jnp.full(skills, GAIN, jnp.float32))
         self.weight = nnx.Param(jnp.ones(skills, jnp.float32))

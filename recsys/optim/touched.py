@@ -172,7 +172,7 @@ class RowTraining:
         if plus:
             rows |= table.added({name: rows[name] for name in plus}, plus)
         for name, own in moves.items():
-            table.rows[name][...] = exchange.write(stored[name], own.target, rows[name])
+            table.rows[name].set_value(exchange.write(stored[name], own.target, rows[name]))
         moved = {n: self.move(own, moves[n], exchange) for n, own in slots.items() if n in moves}
         return {**slots, **moved}
 

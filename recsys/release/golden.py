@@ -27,7 +27,7 @@ def asked(batch: Batch, row: int) -> dict[str, Any]:
 
 def answers(release: "Release", requests: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """What a release answers now."""
-    batches = [_batch(release, request) for request in requests]
+    batches = [batch_of(release, request) for request in requests]
     if release.task == "click":
         return [{"probability": float(release.predict(batch)[0])} for batch in batches]
     found = []
@@ -47,7 +47,7 @@ def replay(release: "Release") -> None:
     Raises:
         ReleaseError: an answer differs by more than `TOLERANCE`.
     """
-    batches = [_batch(release, request["request"]) for request in release.golden]
+    batches = [batch_of(release, request["request"]) for request in release.golden]
     for number, (batch, request) in enumerate(zip(batches, release.golden, strict=True)):
         wanted, found = request["answer"], _again(release, batch, request["answer"])
         for name in wanted:
@@ -68,7 +68,7 @@ def _again(release: "Release", batch: Batch, wanted: Mapping[str, Any]) -> dict[
     return {"vector": vector, "scores": release.item_vectors[rows] @ vector}
 
 
-def _batch(release: "Release", request: Mapping[str, Any]) -> Batch:
+def batch_of(release: "Release", request: Mapping[str, Any]) -> Batch:
     if "row" in request:
         return release.encode([request["row"]]).batch
     told = request["keys"]

@@ -20,7 +20,8 @@ from scipy.sparse import csr_array
 from recsys.checkpoint import describe, restore
 from recsys.data.interactions import Interactions
 from recsys.data.store import Store
-from recsys.retrieval.evaluation import Evaluation, evaluate
+from recsys.metrics.ranking import ranking_metric
+from recsys.retrieval.evaluation import METRICS, Evaluation, evaluate
 from recsys.retrieval.examples import Sides, item_schema, user_schema
 from recsys.retrieval.fitting import Fitted, fit
 from recsys.retrieval.known import KNOWN, Known, known_of
@@ -130,17 +131,28 @@ def open_towers(directory: str | Path) -> TowerRun:
     )
 
 
-def judge(run: TowerRun) -> Evaluation:
-    """The whole catalogue ranked for every user of the test split, by what it liked before: in
-    training and validation.
+def judge(run: TowerRun, *, split: str = "test", metrics: tuple[str, ...] = METRICS) -> Evaluation:
+    """The whole catalogue ranked for every user of a split, by what it liked before: in training,
+    and for the test split in validation too.
 
     Raises:
-        ValueError: there is no test split.
+        ValueError: there is no such split, or a metric is unknown.
     """
     known = run.known
-    sides = sides_of(run.resolved, known, liked=csr_array(known.train + known.valid))
+    splits = {
+        "valid": (known.train, known.valid),
+        "test": (csr_array(known.train + known.valid), known.test),
+    }
+    if split not in splits or not splits[split][1].nnz:
+        there = [name for name, (_, wanted) in splits.items() if wanted.nnz]
+        raise ValueError(
+            f"{run.path} has nothing to find in a split {split!r}: use one of {there}."
+        )
+    before, wanted = splits[split]
+    sides = sides_of(run.resolved, known, liked=before)
     scorer = embed(run.resolved.model, run.state, sides)
-    return evaluate(scorer, Interactions(sides.train, known.test))
+    best = max(ranking_metric(name).k for name in metrics)
+    return evaluate(scorer, Interactions(sides.train, wanted), metrics=metrics, best=max(best, 100))
 
 
 def sides_of(resolved: ResolvedTowers, known: Known, *, liked: csr_array) -> Sides:

@@ -162,4 +162,4 @@ class AdaptiveTable(EmbeddingTable):
 
     def _keep(self, sketch: Sketch) -> None:
         for name, array in sketch._asdict().items():
-            self.arrays[name][...] = array
+            self.arrays[name].set_value(array)

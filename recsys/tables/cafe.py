@@ -95,5 +95,5 @@ class CAFETable(AdaptiveTable):
         floor = self.spec.medium * self.threshold[...]
         sketch = aged(self.sketch, decay=self.spec.decay, floor=floor)
         self._keep(sketch)
-        self.threshold[...] = jnp.maximum(LEAST, contested(sketch))
+        self.threshold.set_value(jnp.maximum(LEAST, contested(sketch)))
         return {}

@@ -124,10 +124,12 @@ class CCETable(EmbeddingTable):
         """Clusters the values, if that is still due; empties the hashed rows, their slots too."""
         weight, clusters = self.rows["weight"], self.clusters
         is_due = self.times[...] < self.spec.times
-        weight[...], clusters[...] = jax.lax.cond(
+        found = jax.lax.cond(
             is_due, self._clustered, lambda _: (weight[...], clusters[...]), context.rng
         )
-        self.times[...] += is_due.astype(jnp.uint32)
+        weight.set_value(found[0])
+        clusters.set_value(found[1])
+        self.times.set_value(self.times[...] + is_due.astype(jnp.uint32))
         row = jnp.arange(self.heights["weight"], dtype=jnp.int32)
         is_emptied = is_due & (row % self.spec.rows >= self.spec.kinds)
         return {"weight": Moves(jnp.full_like(row, OUT), jnp.where(is_emptied, row, OUT))}

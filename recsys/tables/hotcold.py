@@ -187,7 +187,7 @@ class HotColdTable(EmbeddingTable):
             moves[p] = table.maintain(context)
             for array, row in table.rows.items():
                 if row[...] is not stored[p][array]:
-                    self.rows[_name(p, array)][...] = row[...]
+                    self.rows[_name(p, array)].set_value(row[...])
             table.rows = nnx.Dict({})
         return self._named(moves)
 

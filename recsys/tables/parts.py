@@ -1,11 +1,12 @@
 """Small maths that methods share: starting values, rounding, dials."""
 
 import dataclasses
+import functools
 
 import jax
 import jax.numpy as jnp
 from flax import nnx
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, UInt32
 
 from recsys.features.hashing import uniform
 from recsys.tables.base import MOST_ROWS, Field
@@ -19,11 +20,17 @@ def uniform_rows(rows: int, width: int, bound: float, rngs: nnx.Rngs) -> Float[A
             f"An array holds at most {MOST_ROWS:,} rows (gathers have 32-bit indices), got "
             f"{rows:,}: deal the features over several tables."
         )
+    return _uniform(jax.random.bits(rngs.params()), jnp.float32(bound), rows=rows, width=width)
+
+
+@functools.partial(jax.jit, static_argnames=("rows", "width"))
+def _uniform(
+    seed: UInt32[Array, ""], bound: Float[Array, ""], *, rows: int, width: int
+) -> Float[Array, "rows width"]:
     # By counters, which XLA makes where it writes them: jax.random.uniform needs twice the rows'
     # bytes beside them, and a table may be as large as the memory allows.
-    seed = jax.random.bits(rngs.params())
     row, column = (jax.lax.broadcasted_iota(jnp.uint32, (rows, width), axis) for axis in (0, 1))
-    return jnp.asarray(2 * uniform(row, column, seed) - 1) * jnp.float32(bound)
+    return jnp.asarray(2 * uniform(row, column, seed) - 1) * bound
 
 
 def straight_through(

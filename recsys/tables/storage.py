@@ -182,7 +182,8 @@ class StoredAs(EmbeddingTable):
         for name, rows in changed.items():
             is_new = jnp.any(rows != loaded[name], axis=-1, keepdims=True)
             for part in self.parts(name):
-                self.rows[part][...] = jnp.where(is_new, stored[part], self.rows[part][...])
+                row = self.rows[part]
+                row.set_value(jnp.where(is_new, stored[part], row[...]))
 
     def _moved(self, moves: dict[str, Moves]) -> dict[str, Moves]:
         return {part: moved for name, moved in moves.items() for part in self.parts(name)}

@@ -190,5 +190,5 @@ class Learner:
             rows = self.recipe.rows.averaged(table, state.slots[t], state.taken)
             at = {name: jnp.arange(len(row), dtype=jnp.int32) for name, row in rows.items()}
             for a, value in table.store(rows, row_noise(t, at, rows, context)).items():
-                table.rows[a][...] = value
+                table.rows[a].set_value(value)
         return take_apart(model)[1]

@@ -79,7 +79,7 @@ class Passes:
             carry = ({a: table.rows[a][...] for a in names}, theirs)
             stored, theirs = in_blocks(settle, carry, reads=reads[names[0]], exchange=self.exchange)
             for a in names:
-                table.rows[a][...] = stored[a]
+                table.rows[a].set_value(stored[a])
             slots |= theirs
         return after, slots
 

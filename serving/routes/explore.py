@@ -1,22 +1,19 @@
 """The page to explore a release by hand, and what it asks."""
 
+import asyncio
 import mimetypes
-import weakref
+from collections.abc import Callable
 from importlib.resources import files
 from typing import Any
 
-from starlette.responses import Response
-
-from recsys.release import Release
 from serving.exploring import About, Explorer, FoundItems, FoundUsers, Search
 from serving.refusals import unknown
+from serving.reply import Reply
 from serving.server import Call, Endpoint, Server
 
 POLICY = "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
 HEADERS = {"content-security-policy": POLICY, "x-content-type-options": "nosniff"}
 FILES = ("index.html", "explorer.css", "explorer.js", "icon.svg")
-
-_explorers: "weakref.WeakKeyDictionary[Release, Explorer]" = weakref.WeakKeyDictionary()
 
 
 async def page(server: Server, call: Call) -> Any:
@@ -31,35 +28,34 @@ async def file(server: Server, call: Call) -> Any:
 
 async def about(server: Server, call: Call) -> Any:
     """What the release is."""
-    return _explorer(server).about()
+    return await _asked(server, Explorer.about)
 
 
 async def items(server: Server, call: Call) -> Any:
     """Items by a few letters."""
-    return _explorer(server).items(call.message)
+    return await _asked(server, Explorer.items, call.message)
 
 
 async def users(server: Server, call: Call) -> Any:
     """Users by a few letters."""
-    return _explorer(server).users(call.message)
+    return await _asked(server, Explorer.users, call.message)
 
 
-def _explorer(server: Server) -> Explorer:
+async def _asked(server: Server, ask: Callable[..., Any], *told: Any) -> Any:
+    """What the explorer of a release says, in another thread: it looks at every title."""
     loaded = server.releases.take()
     try:
-        if loaded.release not in _explorers:
-            _explorers[loaded.release] = Explorer.of(loaded.release)
-        return _explorers[loaded.release]
+        return await asyncio.to_thread(lambda: ask(loaded.explorer, *told))
     finally:
         server.releases.give(loaded)
 
 
-def _file(name: str) -> Response:
+def _file(name: str) -> Reply:
     if name not in FILES:
         raise unknown(f"The page has no file {name!r}: it has {', '.join(FILES)}.")
     content = (files("serving") / "explorer" / name).read_bytes()
-    kind = mimetypes.guess_type(name)[0]
-    return Response(content, headers=HEADERS, media_type=kind)
+    kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
+    return Reply(content, f"{kind}; charset=utf-8", headers=HEADERS)
 
 
 ENDPOINTS = (

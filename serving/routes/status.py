@@ -2,14 +2,15 @@
 
 from typing import Any
 
-from starlette.responses import Response
+from serving.reply import Reply
+from serving.server import Call, Endpoint, Server
 
-from serving.server import TEXT, Call, Endpoint, Server
+TEXT = "text/plain; version=0.0.4; charset=utf-8"
 
 
 async def metrics(server: Server, call: Call) -> Any:
     """Counts for Prometheus."""
-    return Response(server.metrics.text(), headers={"content-type": TEXT})
+    return Reply(server.metrics.text(), TEXT)
 
 
 async def document(server: Server, call: Call) -> Any:

@@ -1,5 +1,6 @@
 """`recsys train --task retrieval`, `recommend` and `similar`, from a plain CSV and from a store."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -80,8 +81,27 @@ def test_a_store_of_such_a_log_is_trained_on_where_it_is(folder, told, tmp_path)
     assert not (tmp_path / "run").exists()
 
 
+def test_a_run_is_measured_on_a_split_of_its_log(folder, told, tmp_path):
+    run, out = folder / "run", tmp_path / "metrics.json"
+    printed = told.ok("evaluate", run, "--split", "valid", "--out", out)
+    found = json.loads(out.read_text())
+    low, high = found["intervals"]["recall@20"]
+    assert low <= found["metrics"]["recall@20"] <= high
+    assert found["metrics"]["recall@20"] == pytest.approx(open_towers(run).valid["recall@20"])
+    cells = ("recall@20", *(f"{value:.4f}" for value in (found["metrics"]["recall@20"], low, high)))
+    assert cells in [tuple(line.split()) for line in printed.splitlines()]
+    assert "mrr@20" not in told.ok("evaluate", run, "--metrics", "ndcg@10")
+
+
+def test_towers_are_not_measured_as_click_models(folder, told):
+    run = folder / "run"
+    assert "use one of ['valid', 'test']" in told.wrong("evaluate", run, "--split", "tomorrow")
+    assert "Unknown ranking metric 'auc'" in told.wrong("evaluate", run, "--metrics", "auc")
+    assert "leave out kept" in told.wrong("evaluate", run, "--kept", "0.5")
+
+
 def test_runs_of_another_task_are_refused(folder, told):
-    assert "another task than clicks" in told.wrong("evaluate", folder / "run")
+    assert "another task than clicks" in told.wrong("predict", folder / "run", folder / "log.csv")
 
 
 def test_a_store_without_a_label_is_no_click_log(folder, told, tmp_path):

@@ -11,7 +11,7 @@ from starlette.testclient import TestClient
 from serving.app import make_app
 from serving.server import Server
 from serving.settings import Settings
-from tests.releases import click_release, tower_release
+from tests.releases import WRITTEN
 
 SMALL = 1  # requests together: one size to compile
 
@@ -29,9 +29,8 @@ def running(folder: Path, *which: str, **choices: Any) -> Iterator[Client]:
     """A server over copies of releases; the first named is the one that is served."""
     releases = folder / "releases"
     for name in which:
-        source = {"clicks": click_release, "towers": tower_release}[name]()
         if not (releases / name).exists():
-            shutil.copytree(source, releases / name)
+            shutil.copytree(WRITTEN[name](), releases / name)
     settings = Settings(releases, **{"most_together": SMALL, "deadline_ms": 30_000, **choices})
     server = Server(settings)
     with Client(server) as client:

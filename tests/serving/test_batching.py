@@ -90,3 +90,30 @@ def test_one_wrong_request_spoils_no_other():
         assert [str(one) for one in found] == ["12", "unlucky", "14"]
 
     run(100, ask)
+
+
+def test_a_quick_request_that_is_alone_is_answered_on_the_spot():
+    threads = []
+
+    def work(jobs: Sequence[Job]) -> list[Any]:
+        threads.append((threading.current_thread(), len(jobs)))
+        return [job.request for job in jobs]
+
+    async def ask() -> None:
+        assert await batcher.answer("kind", None, "a", within_s=60) == "a"
+        assert await asyncio.gather(*begin(batcher, ["b", "c"])) == ["b", "c"]
+        assert await batcher.answer("kind", None, "slow", within_s=60) == "slow"
+
+    batcher = Batcher(
+        work,
+        most_waiting=10,
+        most_together=4,
+        metrics=Metrics(),
+        is_quick=lambda job: job.request != "slow",
+    )
+    asyncio.run(ask())
+    batcher.close()
+    here = [thread is threading.current_thread() for thread, _ in threads]
+    assert here[0]
+    assert not any(here[1:])
+    assert sum(count for _, count in threads) == 4

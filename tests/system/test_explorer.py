@@ -1,59 +1,29 @@
-"""The page in a real browser, and the client, against a server in a process of its own."""
+"""The page in a real browser, against a server in a process of its own."""
 
 import re
-import socket
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from recsys.client import Client, RequestError
 from tests.releases import click_release, opened, tower_release
+from tests.system.served import served
 
 pytestmark = pytest.mark.browser
-ROOT = Path(__file__).parent.parent.parent
 CHROMIUM = "/usr/bin/chromium"  # Debian's
-READY_S = 120
-
-
-def serve(release: Path, kept: Path) -> Iterator[str]:
-    """A server; its URL."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    url = f"http://127.0.0.1:{port}"
-    command = [sys.executable, "-m", "serving", "--releases", str(release), "--port", str(port)]
-    process = subprocess.Popen([*command, "--kept", str(kept), "--most-together", "2"], cwd=ROOT)
-    try:
-        begun = time.monotonic()
-        while True:
-            try:
-                with Client(url) as client:
-                    client.releases()
-                break
-            except (ConnectionError, RequestError):
-                assert process.poll() is None, "the server ended"
-                assert time.monotonic() - begun < READY_S, "the server is not ready"
-                time.sleep(0.2)
-        yield url
-    finally:
-        process.terminate()
-        process.wait()
 
 
 @pytest.fixture(scope="module")
 def towers(tmp_path_factory) -> Iterator[str]:
-    yield from serve(tower_release(), tmp_path_factory.mktemp("kept"))
+    with served(tower_release(), tmp_path_factory.mktemp("kept")) as url:
+        yield url
 
 
 @pytest.fixture(scope="module")
 def clicks(tmp_path_factory) -> Iterator[str]:
-    yield from serve(click_release(), tmp_path_factory.mktemp("kept"))
+    with served(click_release(), tmp_path_factory.mktemp("kept")) as url:
+        yield url
 
 
 @pytest.fixture(scope="module")
@@ -126,24 +96,3 @@ def test_a_click_model_is_asked_by_features(page, clicks):
     expect(page.locator("#status")).to_have_text(f"{100 * probability:.2f} %")
     expect(page.locator("#notes")).to_contain_text("defaults: tags, device, price")
     expect(page.locator("#list li").first).to_be_visible()
-
-
-def test_the_client_speaks_with_the_server(towers):
-    release = opened("towers")
-    with Client(towers) as client:
-        found = client.recommend("u7", k=3)
-        vector = np.array(client.embed_users([{"person": "u7"}])[0], np.float32)
-        scores = release.item_vectors @ vector
-        assert found.release == release.id
-        for item in found.items:
-            assert item.score == pytest.approx(float(scores[int(item.id[1:])]), abs=1e-5)
-            assert item.columns["title"] == f"Movie {item.id[1:]}"
-        assert client.explain(found.items[0].id, "u7").score == pytest.approx(found.items[0].score)
-        assert client.similar("m3", k=2, exclude=["m4"]).items[0].id not in ("m3", "m4")
-        assert client.upsert([{"id": "new", "features": {"movie": "m3"}}]) == 1
-        assert client.similar("m3", k=1).items[0].id == "new"
-        assert client.delete(["new"]) == 1
-        assert [told["state"] for told in client.releases()] == ["active"]
-        with pytest.raises(RequestError, match="'nothing'") as refused:
-            client.similar("nothing")
-        assert refused.value.status == 404
