@@ -17,6 +17,7 @@ import Stemmer
 from jaxtyping import Float
 from scipy import sparse
 from scipy.sparse import csr_array
+from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.text import TfidfTransformer, TfidfVectorizer
 from sklearn.preprocessing import normalize
 
@@ -107,7 +108,29 @@ class ESA:
         return strongest((vectorizer.transform(texts) @ concepts.T).toarray(), self.active)
 
 
-Peer = BM25 | TFIDF | SkillsOnly | ESA
+@dataclasses.dataclass(frozen=True)
+class LSA:
+    """Latent semantic analysis of the same stems (Deerwester et al., JASIS 1990): the strongest
+    latent space here, as training from a random start has too little to learn from.
+    """
+
+    dim: int = 512
+
+    def __call__(self, task: Relevance, *, train: Relevance, inventory: Inventory) -> Scores:
+        """A score for each pair."""
+        vectorizer = TfidfVectorizer(analyzer=Stems(), sublinear_tf=True)
+        texts = [*words(train.profiles, inventory), *words(train.jobs, inventory), *inventory.texts]
+        counted: Any = vectorizer.fit_transform(texts)
+        dims = TruncatedSVD(min(self.dim, *(side - 1 for side in counted.shape)), random_state=0)
+        dims.fit(counted)
+        profiles, jobs = (
+            normalize(dims.transform(vectorizer.transform(words(d, inventory))))
+            for d in (task.profiles, task.jobs)
+        )
+        return profiles @ jobs.T
+
+
+Peer = BM25 | TFIDF | SkillsOnly | ESA | LSA
 GRIDS: dict[str, tuple[Peer, ...]] = {
     "bm25": tuple(BM25(k1, b) for k1 in (0.9, 1.5, 3.0) for b in (0.4, 0.75, 1.0)),
     "tfidf": (
@@ -118,6 +141,7 @@ GRIDS: dict[str, tuple[Peer, ...]] = {
     ),
     "skills_only": (SkillsOnly(), SkillsOnly(is_weighted=False)),
     "esa": (ESA(), ESA(active=256)),
+    "lsa": (LSA(128), LSA(512)),
 }
 
 

@@ -13,6 +13,7 @@ Settings of peers are chosen on validation; a space keeps the epoch that is best
 """
 
 import dataclasses
+import itertools
 import os
 import sys
 import time
@@ -25,7 +26,7 @@ import tyro
 from experiments.explicit import esco, movies, onet, peers, spaces
 from experiments.explicit.measuring import Values, compare, measure, worth
 from experiments.explicit.protocol import Protocol
-from experiments.explicit.settings import MODELS, SEEDED
+from experiments.explicit.settings import MODELS, NAMED, SEEDED, UNNAMED
 from experiments.results import Record, device, save
 
 PROTOCOLS = {"onet": onet.protocol, "esco": esco.protocol, "ml-1m": movies.protocol}
@@ -105,20 +106,30 @@ def once(
 
 
 def comparisons(choice: Run) -> list[Record]:
-    """How much better the explicit space is than each other system, on the same queries."""
+    """How much better spaces of named skills are than other systems, on the same queries."""
     records = []
-    for data in choice.data:
-        for condition in choice.conditions:
-            ours = read(choice.kept, data, condition, MODELS[0], choice.seeds)
-            for other in (*MODELS[1:], *peers.GRIDS):
-                theirs = read(choice.kept, data, condition, other, (*choice.seeds, None))
-                if ours and theirs:
-                    records.append(compared(ours, theirs, data, condition, other))
+    for data, condition, model in itertools.product(choice.data, choice.conditions, NAMED):
+        ours = read(choice.kept, data, condition, model, (*choice.seeds, None))
+        for other in (*UNNAMED, *peers.GRIDS):
+            theirs = read(choice.kept, data, condition, other, (*choice.seeds, None))
+            if ours and theirs:
+                gain = compared(ours, theirs)
+                records.append(
+                    Record(
+                        experiment=f"{NAME}_{condition}_gain",
+                        data=data,
+                        model=model,
+                        peer=other,
+                        split="test",
+                        metrics=gain,
+                        command="python -m experiments.explicit.run --compare-only",
+                    )
+                )
     return records
 
 
-def compared(ours: Found, theirs: Found, data: str, condition: str, other: str) -> Record:
-    """The record of one comparison."""
+def compared(ours: Found, theirs: Found) -> dict[str, float]:
+    """Differences with their intervals, and shares of what the other reaches."""
     metrics = {}
     for name, (gain, share) in compare(ours, theirs).items():
         metrics |= {
@@ -127,15 +138,7 @@ def compared(ours: Found, theirs: Found, data: str, condition: str, other: str) 
             f"{name}_gain_high": round(gain.high, 5),
             f"{name}_share": round(share, 5),
         }
-    return Record(
-        experiment=f"{NAME}_{condition}_gain",
-        data=data,
-        model="explicit",
-        peer=other,
-        split="test",
-        metrics=metrics,
-        command="python -m experiments.explicit.run --compare-only",
-    )
+    return metrics
 
 
 def read(kept: Path, data: str, condition: str, model: str, seeds: Sequence[int | None]) -> Found:

@@ -13,7 +13,8 @@ from recsys.features.ngrams import Ngrams
 from recsys.losses import PositiveUnlabelled
 from recsys.tables import Hash
 
-MODELS = ("explicit", "links", "latent", "latent_words")
+NAMED, UNNAMED = ("explicit", "links"), ("latent", "latent_words")
+MODELS = (*NAMED, *UNNAMED)
 SEEDED = ("explicit", "latent", "latent_words")  # models whose training draws
 LINKED = ("explicit", "links", "latent")  # models that read links
 EXAMPLES = 1.0  # how much documents count for links beside a skill's own words
@@ -26,7 +27,7 @@ TWIN = SpaceSettings(
     width=128,
     rate=1e-3,
     dense_rate=1e-3,
-    epochs=4,
+    epochs=3,
     patience=2,
 )
 EXPLICIT = dataclasses.replace(TWIN, bias=-5.0, known_loss=PositiveUnlabelled(), known_weight=0.1)

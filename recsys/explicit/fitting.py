@@ -158,6 +158,7 @@ class _Run:
         self.state: Any = self.learner.start()
         self.epoch, self.stale = 0, 0
         self.kept: Any = None
+        self.programs: Programs | None = None
         self.history: list[dict[str, float]] = []
 
     def train(self) -> dict[str, float]:
@@ -192,6 +193,8 @@ class _Run:
 
     def _measured(self) -> float:
         assert self.valid is not None
-        space = Space(self.learner.model(self.state), self.inventory, self.settings)
+        model = self.learner.model(self.state)
+        self.programs = self.programs.after(model) if self.programs else Programs(model)
+        space = Space(model, self.inventory, self.settings, programs=self.programs)
         scores = space.score(self.valid.profiles, self.valid.jobs)
         return graded_ndcg(scores, self.valid.grades, k=10)

@@ -40,9 +40,10 @@ class Space:
     settings: SpaceSettings
     epoch: int = 0  # of training, counted from 1
     history: tuple[dict[str, float], ...] = ()  # what each epoch came to
+    programs: Programs | None = None  # of the model, where they are compiled already
 
     def __post_init__(self):
-        object.__setattr__(self, "_programs", Programs(self.model))
+        object.__setattr__(self, "_programs", self.programs or Programs(self.model))
 
     @property
     def is_explicit(self) -> bool:

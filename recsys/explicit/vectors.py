@@ -2,6 +2,7 @@
 short texts take little time.
 """
 
+import copy
 import dataclasses
 from typing import Any
 
@@ -38,6 +39,12 @@ class Programs:
             return getattr(own, name)(own.embed(batch), batch, side)
 
         self._call = jax.jit(call, static_argnums=(2, 3, 4))
+
+    def after(self, model: ExplicitModel) -> "Programs":
+        """The same programs over what the model has become, compiled once for both."""
+        found = copy.copy(self)
+        found._leaves = jax.tree.leaves(nnx.state(model))
+        return found
 
     def told(self, documents: Documents, side: int) -> Float32[np.ndarray, "documents width"]:
         """What documents say, before any head."""

@@ -25,7 +25,14 @@ def task(*, given: list[list[float]] | None = None) -> Relevance:
 
 @pytest.mark.parametrize(
     "peer",
-    [peers.BM25(), peers.TFIDF(), peers.TFIDF("char_wb", 4), peers.ESA(active=1)],
+    [
+        peers.BM25(),
+        peers.TFIDF(),
+        peers.TFIDF("char_wb", 4),
+        peers.TFIDF("stem"),
+        peers.ESA(active=1),
+        peers.LSA(2),
+    ],
     ids=lambda peer: f"{type(peer).__name__}",
 )
 def test_words_in_common_win(peer):
