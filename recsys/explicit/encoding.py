@@ -61,11 +61,12 @@ def rectangle(rows: csr_array, *, most: int) -> Skills:
     numbers = np.zeros((len(count), most), np.int32)
     grades = np.zeros((len(count), most), np.float32)
     row = np.repeat(np.arange(len(count)), count)
-    order = np.lexsort((-rows.data, row))
+    data: Any = rows.data
+    order = np.lexsort((-data, row))
     place = np.arange(len(row)) - rows.indptr[row]
     fits = place < most
     numbers[row[fits], place[fits]] = rows.indices[order][fits]
-    grades[row[fits], place[fits]] = rows.data[order][fits]
+    grades[row[fits], place[fits]] = data[order][fits]
     return Skills(numbers, grades)
 
 

@@ -13,6 +13,8 @@ import jax
 import numpy as np
 from flax import nnx
 from jax.sharding import Mesh
+from jaxtyping import Float32
+from scipy import sparse
 from tqdm import tqdm
 
 from recsys.data.stream import stream
@@ -85,20 +87,45 @@ def started(
     seed: int,
 ) -> ExplicitModel:
     """The model before the first step, with rare n-grams and names of skills put in."""
-    model = jax.jit(lambda: nnx.split(spec.build(rngs=nnx.Rngs(seed))))
-    graph = nnx.graphdef(nnx.eval_shape(lambda: spec.build(rngs=nnx.Rngs(seed))))
-    found: ExplicitModel = nnx.merge(graph, model()[1])
+
+    def built() -> ExplicitModel:
+        return spec.build(rngs=nnx.Rngs(seed))
+
+    graph, state = nnx.graphdef(nnx.eval_shape(built)), jax.jit(lambda: nnx.state(built()))()
+    found: ExplicitModel = nnx.merge(graph, state)
     own = skill_documents(inventory)
     if settings.rare_first:
         texts = sum(map(len, (train.profiles, train.jobs, own)))
         counts = sum(_frequency(spec, part) for part in (train.profiles, train.jobs, own))
         found.terms.start_from(np.asarray(counts), texts=texts)
-    if settings.names_first and spec.head == "explicit":
+    if spec.head == "explicit" and (settings.names_first or settings.examples):
         programs = Programs(found)
         for side, head in enumerate(found.heads):
             assert isinstance(head, NamedHead)
-            head.skill[...] = programs.told(own, side)
+            both = (train.profiles, train.jobs)
+            documents = both if spec.is_shared else both[side : side + 1]
+            head.start_from(*_skills(settings, programs, own, documents, side))
     return found
+
+
+def _skills(
+    settings: SpaceSettings,
+    programs: Programs,
+    own: Documents,
+    documents: tuple[Documents, ...],
+    side: int,
+) -> tuple[Any, Any]:
+    """Where skills start: their own texts, and the centroids of documents that are known to have
+    them (Rocchio, 1971); and what a usual document says.
+    """
+    skills = programs.told(own, side) if settings.names_first else 0.0
+    usual = np.zeros(programs.width, np.float32)
+    if settings.examples:
+        told = np.concatenate([programs.told(part, side) for part in documents])
+        known: Any = sparse.vstack([part.known for part in documents], format="csr")
+        skills = skills + settings.examples * normalised(np.asarray(known.T @ told, np.float32))
+        usual = told.mean(axis=0)
+    return normalised(np.asarray(skills, np.float32)), usual
 
 
 def _frequency(spec: Explicit, documents: Documents) -> Any:
@@ -110,6 +137,11 @@ def _frequency(spec: Explicit, documents: Documents) -> Any:
     row = np.broadcast_to(np.arange(len(buckets))[:, None], buckets.shape)
     each = np.unique((row * spec.terms + buckets)[valid]) % spec.terms
     return np.bincount(each, minlength=spec.terms)
+
+
+def normalised(rows: Float32[np.ndarray, "rows width"]) -> Float32[np.ndarray, "rows width"]:
+    """Rows of length 1; nothing stays nothing."""
+    return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
 
 
 @dataclasses.dataclass(eq=False)
@@ -126,6 +158,7 @@ class _Run:
         self.state: Any = self.learner.start()
         self.epoch, self.stale = 0, 0
         self.kept: Any = None
+        self.programs: Programs | None = None
         self.history: list[dict[str, float]] = []
 
     def train(self) -> dict[str, float]:
@@ -160,6 +193,8 @@ class _Run:
 
     def _measured(self) -> float:
         assert self.valid is not None
-        space = Space(self.learner.model(self.state), self.inventory, self.settings)
+        model = self.learner.model(self.state)
+        self.programs = self.programs.after(model) if self.programs else Programs(model)
+        space = Space(model, self.inventory, self.settings, programs=self.programs)
         scores = space.score(self.valid.profiles, self.valid.jobs)
         return graded_ndcg(scores, self.valid.grades, k=10)

@@ -72,8 +72,10 @@ class Inventory:
         if not near:
             found = difflib.get_close_matches(folded, self._folded, NEAR, cutoff=0.6)
             near = [self.names[self._folded[one][0]] for one in found]
-        meant = f"did you mean {', '.join(map(repr, near))}?" if near else "use one of its names."
-        raise ValueError(f"No skill of {len(self):,} is called {name!r}: {meant}")
+        like = f", as {' or '.join(map(repr, near))}" if near else ""
+        raise ValueError(
+            f"No skill of {len(self):,} is called {name!r}: use one of their names{like}."
+        )
 
     def save(self, path: Path) -> None:
         """Writes a file of JSON."""

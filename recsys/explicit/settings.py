@@ -55,6 +55,7 @@ class SpaceSettings:
     known_weight: float = 0.3  # of that loss, beside relevance; 0: known skills are not looked at
     skill_texts: float = 0.5  # texts of skills in a batch, each known to have its skill, a pair
     names_first: bool = True  # skills start as the vectors of their texts; False: at random
+    examples: float = 0.0  # how much documents that have a skill count beside its text at the start
     rare_first: bool = True  # n-grams start weighted by how rare they are; False: alike
     batch: int = 128  # pairs a step
     epochs: int = 20  # at most
@@ -63,6 +64,7 @@ class SpaceSettings:
     dense_rate: float = 2e-3  # of everything else
     clip_norm: float = 5.0  # bound of the norm of all gradients
     terms: int = 65_536  # hashed weights of n-grams
+    bias: float = 0.0  # of a skill at the start; below 0, only what words say clearly counts
 
     def __post_init__(self):
         counts = (self.width, self.lookups, self.batch, self.epochs, self.patience)
@@ -98,7 +100,8 @@ def model_of(settings: SpaceSettings, inventory: Inventory, train: Relevance) ->
                 f"Documents want skills of the inventory, {len(inventory):,}, got "
                 f"{documents.skills:,}: number them by it."
             )
-    stated = min(max(_most(train.profiles), _most(train.jobs)), MOST_STATED)
+    most = max(_most(train.profiles), _most(train.jobs), settings.active)
+    stated = min(most, MOST_STATED, len(inventory))
     return Explicit(
         schema=document_schema(settings, len(inventory), stated=stated),
         layout=Unified(settings.table, settings.width // settings.lookups),
@@ -114,17 +117,16 @@ def model_of(settings: SpaceSettings, inventory: Inventory, train: Relevance) ->
         known_loss=settings.known_loss,
         known_weight=settings.known_weight,
         terms=settings.terms,
+        bias=settings.bias,
     )
 
 
 def document_schema(settings: SpaceSettings, skills: int, *, stated: int) -> Schema:
-    """What is read of a document: its text, and so many stated skills at most, if any."""
+    """What is read of a document: its text, and so many stated skills at most."""
     length = settings.words * settings.ngrams.places
     text = Feature(
         TEXT, kind="text", length=length, lookups=settings.lookups, ngrams=settings.ngrams
     )
-    if not stated:
-        return Schema((text,), label=None)
     bag = Feature(SKILLS, kind="bag", length=stated, lookups=settings.lookups, values=skills)
     return Schema((text, bag), label=None)
 

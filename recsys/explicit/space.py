@@ -40,22 +40,23 @@ class Space:
     settings: SpaceSettings
     epoch: int = 0  # of training, counted from 1
     history: tuple[dict[str, float], ...] = ()  # what each epoch came to
+    programs: Programs | None = None  # of the model, where they are compiled already
 
     def __post_init__(self):
-        object.__setattr__(self, "_programs", Programs(self.model))
+        object.__setattr__(self, "_programs", self.programs or Programs(self.model))
 
     @property
     def is_explicit(self) -> bool:
         """Whether entries have names."""
         return self.settings.head == "explicit"
 
-    def profile_vectors(self, documents: Documents) -> csr_array | Float32[np.ndarray, "n dim"]:
-        """Vectors whose products with those of jobs are the scores: sparse where entries have
-        names.
+    def profile_vectors(self, documents: Documents) -> Any:
+        """Vectors whose products with those of jobs are the scores: a csr_array where entries have
+        names, else an array.
         """
         return self._vectors(documents, PROFILE)
 
-    def job_vectors(self, documents: Documents) -> csr_array | Float32[np.ndarray, "n dim"]:
+    def job_vectors(self, documents: Documents) -> Any:
         """Likewise of jobs."""
         return self._vectors(documents, JOB)
 
@@ -98,10 +99,8 @@ class Space:
             ValueError: there are not as many of both.
         """
         self._require_names()
-        one, other = (
-            self._vectors(part, side) if isinstance(part, Documents) else part
-            for side, part in enumerate((profiles, jobs))
-        )
+        one: Any = self._vectors(profiles, PROFILE) if isinstance(profiles, Documents) else profiles
+        other: Any = self._vectors(jobs, JOB) if isinstance(jobs, Documents) else jobs
         if one.shape[0] != other.shape[0]:
             raise ValueError(
                 f"Pairs want as many profiles as jobs, got {one.shape[0]:,} and "

@@ -2,6 +2,7 @@
 short texts take little time.
 """
 
+import copy
 import dataclasses
 from typing import Any
 
@@ -15,7 +16,7 @@ from scipy.sparse import csr_array
 from recsys.explicit.documents import Documents
 from recsys.explicit.encoding import encoded
 from recsys.features.batch import Batch
-from recsys.models.explicit import Entries, Explicit, ExplicitModel, Pairs
+from recsys.models.explicit import TEXT, Entries, Explicit, ExplicitModel, Pairs
 
 BLOCKS = (1, 16, 256)  # documents at a time
 WORDS = (16, 64, 256, 1024)  # places for words in a program; a text has some of them at most
@@ -27,15 +28,23 @@ class Programs:
     def __init__(self, model: ExplicitModel):
         """Copies nothing; a model that changes afterwards is not followed."""
         self.spec, self._sides = model.spec, len(model.encoders)
-        graph, self._state = nnx.split(model)
+        self.width = model.embed.widths[TEXT]  # of what is told
+        graph, state = nnx.split(model)
+        self._leaves, tree = jax.tree.flatten(state)  # which JAX takes faster than a state
 
-        def call(state: nnx.State, batch: Batch, name: str, side: int, words: int) -> Any:
-            own: ExplicitModel = nnx.merge(graph, state)
+        def call(leaves: list[Any], batch: Batch, name: str, side: int, words: int) -> Any:
+            own: ExplicitModel = nnx.merge(graph, jax.tree.unflatten(tree, leaves))
             own.spec = of_words(own.spec, words)
             own.embed.schema = own.spec.schema
             return getattr(own, name)(own.embed(batch), batch, side)
 
         self._call = jax.jit(call, static_argnums=(2, 3, 4))
+
+    def after(self, model: ExplicitModel) -> "Programs":
+        """The same programs over what the model has become, compiled once for both."""
+        found = copy.copy(self)
+        found._leaves = jax.tree.leaves(nnx.state(model))
+        return found
 
     def told(self, documents: Documents, side: int) -> Float32[np.ndarray, "documents width"]:
         """What documents say, before any head."""
@@ -65,7 +74,7 @@ class Programs:
             batch = encoded(self.spec, few)
             words = self._words(batch)
             batch = shortened(batch, self.spec, words, rows=size)
-            made = self._call(self._state, batch, name, side, words)
+            made = self._call(self._leaves, batch, name, side, words)
             found.append(jax.tree.map(lambda a, n=stop - start: np.asarray(a)[:n], made))
         return found[0] if len(found) == 1 else jax.tree.map(lambda *p: np.concatenate(p), *found)
 

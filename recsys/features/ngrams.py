@@ -11,7 +11,6 @@ import unicodedata
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import UInt64
 
 from recsys.features.hashing import combine, fingerprint
 from recsys.features.ragged import Padded

@@ -14,7 +14,6 @@ from jaxtyping import Array, Bool, Float, Float32, Int32
 
 from recsys.embedding.layout import Layout
 from recsys.embedding.multiplexer import Embedding, Vectors
-from recsys.embedding.pooling import pool
 from recsys.features.batch import ArrayOf, Batch
 from recsys.features.feature import Feature
 from recsys.features.ngrams import Ngrams
@@ -73,6 +72,7 @@ class Explicit:
     known_loss: KnownSoftmax | PositiveUnlabelled = KnownSoftmax()
     known_weight: float = 0.3  # of the loss of known skills, beside that of relevance
     terms: int = 65_536  # hashed weights of n-grams
+    bias: float = 0.0  # of a skill at the start; below 0, only what words say clearly counts
 
     def __post_init__(self):
         counts = (self.skills, self.active, self.dim, self.terms)
@@ -124,7 +124,7 @@ class ExplicitModel(nnx.Module):
         sides = 1 if spec.is_shared else 2
         self.terms = TermWeights(spec.terms, spec.ngrams.places)
         self.encoders = nnx.List([spec.encoder.build(width, rngs=rngs) for _ in range(sides)])
-        self.mixes = nnx.List([nnx.Param(jnp.float32(0.5)) for _ in range(sides)])
+        self.mixes = nnx.List([nnx.Param(jnp.full(1, 0.5, jnp.float32)) for _ in range(sides)])
         self.heads = nnx.List([self._head(width, rngs) for _ in range(sides)])
 
     def told(self, vectors: Vectors, batch: Batch, side: int) -> Float[Array, "documents width"]:
@@ -143,8 +143,8 @@ class ExplicitModel(nnx.Module):
         found = unit(self.encoders[side](words, jnp.any(valid, axis=-1)))
         if self.spec.stated is None:
             return found
-        stated = pool(vectors.places(SKILLS), self._stated(batch)[1], "sum")
-        return unit(found + jnp.abs(self.mixes[side][...]) * unit(stated))
+        stated = jnp.einsum("bsw,bs->bw", vectors.places(SKILLS), self._grades(batch))
+        return unit(found + jnp.abs(self.mixes[side][...])[None] * unit(stated))
 
     def logits(self, vectors: Vectors, batch: Batch, side: int) -> Float[Array, "documents skills"]:
         """How likely each skill is."""
@@ -223,9 +223,7 @@ class ExplicitModel(nnx.Module):
     ) -> Entries:
         head, given = self._named(side), None
         if self.spec.stated is not None:
-            places, valid = self._stated(batch)
-            grade = jnp.asarray(getattr(batch, "given", jnp.ones(places.shape, jnp.float32)))
-            given = spread(places, jnp.where(valid, grade, 0.0), self.spec.skills)
+            given = spread(self._stated(batch), self._grades(batch), self.spec.skills)
         places, values = head.largest(head.amounts(logits, given, told), given)
         return Entries(places, unit(values) if self.spec.cosine else values)
 
@@ -243,15 +241,19 @@ class ExplicitModel(nnx.Module):
     def _head(self, width: int, rngs: nnx.Rngs) -> NamedHead | LatentHead:
         if self.spec.head == "latent":
             return LatentHead(width, self.spec.dim, rngs=rngs)
-        return NamedHead(width, self.spec.skills, self.spec.active, rngs=rngs)
+        return NamedHead(width, self.spec.skills, self.spec.active, bias=self.spec.bias, rngs=rngs)
 
-    def _stated(
-        self, batch: Batch
-    ) -> tuple[Int32[Array, "documents stated"], Bool[Array, "documents stated"]]:
-        """The skills that documents state, by number, and which places hold one."""
+    def _stated(self, batch: Batch) -> Int32[Array, "documents stated"]:
+        """The skills that documents state, by number."""
         span = self.embed.schema.span(SKILLS)
         valid = jnp.asarray(batch.valid)[:, span]
-        return jnp.where(valid, jnp.asarray(batch.low)[:, span], 0).astype(jnp.int32), valid
+        return jnp.where(valid, jnp.asarray(batch.low)[:, span], 0).astype(jnp.int32)
+
+    def _grades(self, batch: Batch) -> Float[Array, "documents stated"]:
+        """How much they state each: 1 where nobody says; 0 is padding."""
+        valid = jnp.asarray(batch.valid)[:, self.embed.schema.span(SKILLS)]
+        grade = jnp.asarray(getattr(batch, "given", jnp.ones(valid.shape, jnp.float32)))
+        return jnp.where(valid, grade, 0.0)
 
 
 def _take(batch: Pairs, at: slice) -> Pairs:

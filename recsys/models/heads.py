@@ -2,6 +2,7 @@
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import nnx
 from jaxtyping import Array, Float, Int32
 
@@ -17,14 +18,25 @@ class NamedHead(nnx.Module):
     sum over k of w_k p_k q_k with w_k = a_k a'_k >= 0 of the two sides.
     """
 
-    def __init__(self, width: int, skills: int, active: int, *, rngs: nnx.Rngs):
+    def __init__(self, width: int, skills: int, active: int, *, bias: float = 0.0, rngs: nnx.Rngs):
         self.active = min(active, skills)
         start = nnx.initializers.normal(width**-0.5)
         self.skill = nnx.Param(start(rngs.params(), (skills, width), jnp.float32))
-        self.bias = nnx.Param(jnp.zeros(skills, jnp.float32))
-        self.scale = nnx.Param(jnp.float32(SCALE))
+        self.bias = nnx.Param(jnp.full(skills, bias, jnp.float32))
+        self.scale = nnx.Param(jnp.full(1, SCALE, jnp.float32))
         self.gain = nnx.Param(jnp.full(skills, GAIN, jnp.float32))
         self.weight = nnx.Param(jnp.ones(skills, jnp.float32))
+
+    def start_from(
+        self,
+        skills: Float[np.ndarray, "skills width"],
+        usual: Float[np.ndarray, " width"],
+    ) -> None:
+        """Starts with vectors of skills; a document has of a skill what it has of it more than a
+        usual document.
+        """
+        self.skill[...] = jnp.asarray(skills)
+        self.bias[...] = self.bias[...] - SCALE * jnp.asarray(skills @ usual)
 
     @property
     def weights(self) -> Float[Array, " skills"]:
@@ -33,7 +45,7 @@ class NamedHead(nnx.Module):
 
     def logits(self, told: Float[Array, "documents width"]) -> Float[Array, "documents skills"]:
         """How likely each skill is, by the text."""
-        return self.scale[...] * (told @ self.skill[...].T) + self.bias[...][None]
+        return self.scale[...][None] * (told @ self.skill[...].T) + self.bias[...][None]
 
     def amounts(
         self,

@@ -97,7 +97,9 @@ def test_skills_alone_are_a_profile(folder, told):
 def test_what_cannot_be_read_is_one_sentence(folder, told, tmp_path):
     pair = ["--profile", PROFILE, "--job", JOB]
     run = folder / "run"
-    assert "did you mean" in told.wrong("explain", run, *pair, "--what-if", "skill 3 of craft=1")
+    assert "use one of their names, as" in told.wrong(
+        "explain", run, *pair, "--what-if", "skill 3 of craft=1"
+    )
     assert "a skill and a value" in told.wrong("explain", run, *pair, "--what-if", "craft")
     assert "one of .svg" in told.wrong("explain", run, *pair, "--plot", "why.gif")
     assert "has none" in told.wrong("explain", tmp_path, *pair)
@@ -109,7 +111,7 @@ def test_what_cannot_be_read_is_one_sentence(folder, told, tmp_path):
     [
         ("skills.jsonl", ['{"name": "a"}', '{"name": "a"}'], "each skill once, got 'a'"),
         ("skills.jsonl", ['{"title": "a"}'], "wants a column 'name'"),
-        ("skills.jsonl", [], "wants a column 'name' in every row, got 0 rows"),
+        ("skills.jsonl", [], "the file is empty"),
         ("profiles.jsonl", ["nonsense"], "line 1: is no JSON"),
         ("profiles.jsonl", ['{"text": "a", "relevant": ["x"]}'], "has none of that id"),
         ("profiles.jsonl", ['{"text": "a", "given": ["x"]}'], "is called 'x'"),

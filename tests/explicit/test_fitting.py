@@ -49,7 +49,7 @@ def test_a_batch_is_pairs_that_belong_together_and_texts_of_skills():
     assert np.all(np.diagonal(made.is_relevant))
     assert made.is_relevant.sum() > 8  # others of the batch that are relevant too
     known = np.zeros((19, SKILLS))
-    np.put_along_axis(known, made.known, made.grade, axis=1)
+    np.put_along_axis(known, np.asarray(made.known), made.grade, axis=1)
     np.testing.assert_array_equal(known.sum(axis=1), 1)  # half of two skills; a skill's own
     again = batches(data).batch(3)
     for name in ("low", "known", "is_relevant"):

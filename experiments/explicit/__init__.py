@@ -1,0 +1,1 @@
+"""Explicit spaces on public knowledge bases: protocols, measures, peers, runs and explanations."""

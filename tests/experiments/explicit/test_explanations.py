@@ -1,0 +1,68 @@
+"""Explanations: links name skills of other words, shares add up, and pages say so."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from scipy.sparse import csr_array
+
+from experiments.explicit import onet
+from experiments.explicit.explanations import as_text, drawn, explain
+from experiments.explicit.protocol import Protocol
+from experiments.explicit.spaces import Fitted, fitted
+from tests.experiments.explicit.bases import onet_base
+
+
+@pytest.fixture(scope="module")
+def task() -> Protocol:
+    return onet.arrange(onet_base(), None, seed=1).without_skills()
+
+
+@pytest.fixture(scope="module")
+def links(task) -> Fitted:
+    return fitted(task, "links", seed=0)
+
+
+def test_links_are_vectors_of_length_one_or_nothing(task, links):
+    assert links.vectors is not None
+    lengths = np.linalg.norm(links.vectors[0].toarray(), axis=1)
+    assert {round(length, 5) for length in lengths.tolist()} <= {0.0, 1.0}
+    assert links.scores.shape == task.parts["test"].relevance.grades.shape
+    assert links.told["active_skills_most"] <= 64
+
+
+def test_shares_add_up_to_the_score_and_the_first_job_is_explained(task, links):
+    profiles, jobs = links.vectors or (None, None)
+    for one in explain(task, profiles, jobs, count=5, seed=3):
+        shares = sum(reason["share"] for reason in one["reasons"]) + one["others_share"]
+        assert shares == pytest.approx(one["score"], abs=1e-4)
+        row = task.parts["test"].relevance.profiles.texts.index(one["profile"])
+        assert one["score"] == pytest.approx(links.scores[row].max(), abs=1e-5)
+
+
+def test_a_page_and_a_picture_show_what_was_told():
+    reasons = [{"skill": "baking", "share": 0.25}, {"skill": "ovens", "share": 0.125}]
+    one = {"data": "onet", "profile": "Baker\nBake.", "job": "They bake.", "grade": 4.0,
+           "score": 0.5, "reasons": reasons, "others": 3, "others_share": 0.125}  # fmt: skip
+    page = as_text([one])
+    assert "## 1. onet, grade 4" in page
+    assert "**Profile.** Baker; Bake." in page
+    assert "| baking | 0.2500 |" in page
+    assert "| 3 others | 0.1250 |" in page
+    assert drawn(one).startswith(b"\x89PNG")
+
+
+def test_vectors_are_kept_beside_the_values(links, tmp_path):
+    links.save(tmp_path / "run.npz")
+    assert {path.name for path in tmp_path.iterdir()} == {"run.profiles.npz", "run.jobs.npz"}
+    dataclasses.replace(links, vectors=None).save(tmp_path / "other.npz")
+    assert len([*tmp_path.iterdir()]) == 2
+
+
+def test_stated_skills_are_read_as_words_by_links():
+    told = onet.arrange(onet_base(), None, seed=1)
+    found = fitted(told, "links", seed=0)
+    stated = told.parts["test"].relevance.profiles.given
+    assert found.vectors is not None
+    vectors: csr_array = found.vectors[0]
+    assert (vectors.toarray()[stated.toarray() > 0] > 0).mean() > 0.9
