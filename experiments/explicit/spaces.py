@@ -10,7 +10,7 @@ from scipy.sparse import csr_array
 from sklearn.preprocessing import normalize
 
 from experiments.explicit.measuring import skill_map
-from experiments.explicit.peers import Scores, words
+from experiments.explicit.peers import Scores, strongest, words
 from experiments.explicit.protocol import Protocol
 from experiments.explicit.settings import EXAMPLES, GAIN, LINKED, settings_of
 from recsys.explicit import Documents, Inventory, Linker, Relevance, fit
@@ -36,14 +36,16 @@ class Fitted:
 def fitted(task: Protocol, model: str, *, seed: int) -> Fitted:
     """One of `MODELS` on a task."""
     parts = {name: part.relevance for name, part in task.parts.items()}
-    recipe = ""
-    if model in LINKED:
-        linker = linker_of(task)
+    linker = linker_of(task) if model in LINKED else None
+    if linker is not None:
         parts = {name: linked(linker, part, task.inventory) for name, part in parts.items()}
-        recipe = f"Linker(examples={EXAMPLES}), "
+    recipe = "" if linker is None else f"Linker(examples={EXAMPLES}), "
     test = parts["test"]
-    if model == "links":
-        profiles, jobs = (csr_array(normalize(d.given)) for d in (test.profiles, test.jobs))
+    if model == "links" and linker is not None:
+        profiles, jobs = (
+            csr_array(normalize(strongest(d.given.toarray(), linker.most)))
+            for d in (test.profiles, test.jobs)
+        )
         return of_vectors(profiles, jobs, test, recipe=recipe)
     settings = settings_of(model)
     space = fit(settings, task.inventory, parts["train"], parts["valid"], seed=seed, progress=False)
