@@ -17,6 +17,7 @@ from experiments.explicit import measures
 from experiments.explicit.measures import Interval
 from experiments.explicit.peers import Scores
 from experiments.explicit.protocol import Part
+from recsys.data.interactions import size
 
 SECOND = "second_"  # measures by the second opinion start so
 
@@ -73,7 +74,7 @@ def skill_map(vectors: csr_array, known: csr_array) -> float:
         measures.average_precision(
             vectors[[row]].toarray().astype(np.float64), known[[row]].toarray() > 0
         )
-        for row in range(known.shape[0])
+        for row in range(size(known)[0])
     ]
     return round(float(np.nanmean(np.concatenate(found))), 5)
 

@@ -62,7 +62,7 @@ def deal(
     """
     names, group = np.unique(np.asarray(groups), return_inverse=True)
     sizes = np.bincount(group)
-    lacking = {split: share * len(groups) for split, share in shares.items()}
+    lacking: dict[str, Any] = {split: share * len(groups) for split, share in shares.items()}
     split_of = np.empty(len(names), object)
     for place in rng.permutation(len(names)):
         split = max(lacking, key=lambda name: lacking[name])

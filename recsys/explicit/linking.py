@@ -19,6 +19,7 @@ from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS, TfidfVectorizer
 from sklearn.preprocessing import normalize
 from Stemmer import Stemmer
 
+from recsys.data.interactions import size
 from recsys.explicit.documents import Documents
 from recsys.explicit.inventory import Inventory
 
@@ -65,7 +66,8 @@ class Linker:
             examples: how much documents count beside a skill's own words; 0: not at all.
         """
         texts = [text for part in documents for text in part.texts]
-        vectorizer = TfidfVectorizer(analyzer=Stems(), sublinear_tf=True, dtype=np.float32)
+        stems: Any = Stems()
+        vectorizer = TfidfVectorizer(analyzer=stems, sublinear_tf=True, dtype=np.float32)  # type: ignore[arg-type]
         vectorizer.fit([*texts, *inventory.texts])
         told: Any = csr_array(vectorizer.transform(inventory.texts))
         if examples > 0:
@@ -92,7 +94,7 @@ class Linker:
             rows.append(row[there])
             columns.append(places.ravel()[there])
             amounts.append(values.ravel()[there])
-        shape = (len(texts), self.skills.shape[1])
+        shape = (len(texts), size(self.skills)[1])
         if not rows:
             return csr_array(shape, dtype=np.float32)
         places = (np.concatenate(rows), np.concatenate(columns))

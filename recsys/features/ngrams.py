@@ -110,6 +110,6 @@ def _keys(word: str, pairs: bool, pieces: int, characters: int) -> tuple[int, ..
         spread = np.linspace(0, len(starts) - 1, pieces).round().astype(int)
         starts = [starts[at] for at in spread]
     grams = [f"\x01{bounded[at : at + characters]}" for at in starts][:pieces]
-    found: UInt64[np.ndarray, keys] = fingerprint([word, *grams])
+    found = fingerprint([word, *grams])
     own = found.tolist()
     return (own[0], *([0] if pairs else []), *own[1:], *([0] * (pieces - len(grams))))
