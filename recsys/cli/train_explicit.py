@@ -10,6 +10,8 @@ from tyro.conf import OmitArgPrefixes
 from recsys.cli.names import run_path, stem
 from recsys.explicit import Relevance, SpaceSettings, fit
 from recsys.explicit.files import keep_jobs, read_documents, read_inventory, read_relevance
+from recsys.explicit.linking import Linker
+from recsys.losses import PositiveUnlabelled
 from recsys.parallel.memory import keep_freed_memory
 from recsys.report.text import Table
 from recsys.tables import METHODS
@@ -38,11 +40,11 @@ class Choices:
     active: int = 64  # most skills of a document
     batch: int = 128  # pairs a step
     epochs: int = 20  # at most
-    rate: float = 2e-3  # learning rate
+    rate: float = 1e-3  # learning rate
 
-    def settings(self) -> SpaceSettings:
-        """Spelled out."""
-        return SpaceSettings(
+    def settings(self, *, are_linked: bool) -> SpaceSettings:
+        """Spelled out; where links tell what is clear, the model adds only what it is sure of."""
+        found = SpaceSettings(
             head=self.head,
             encoder=with_options(TEXT_TOWERS[self.encoder], self.encoder_options),
             table=with_options(METHODS[self.table], self.table_options),
@@ -54,6 +56,10 @@ class Choices:
             rate=self.rate,
             dense_rate=self.rate,
         )
+        if not are_linked:
+            return found
+        loss = PositiveUnlabelled()
+        return dataclasses.replace(found, bias=-5.0, known_loss=loss, known_weight=0.1)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,6 +78,7 @@ class TrainExplicit:
     task: Literal["clicks", "retrieval", "explicit"] = "explicit"
     out: Path | None = None  # directory of the space, which must be new; by default runs/NAME
     valid: float = 0.1  # share of the profiles that the epoch is chosen by; 0: the last epoch
+    links: bool = True  # texts state what their English words speak of; has no release yet
     seed: int = 0  # of the start, the order and that share
     choices: OmitArgPrefixes[Choices] = Choices()  # the space and how it learns
 
@@ -86,7 +93,9 @@ class TrainExplicit:
         whole = read_relevance(self.profiles, self.jobs, inventory)
         train, valid = self._parts(whole)
         keep_freed_memory()
-        space = fit(self.choices.settings(), inventory, train, valid, seed=self.seed)
+        linker = Linker.learn(inventory, [train.profiles, train.jobs]) if self.links else None
+        settings = self.choices.settings(are_linked=self.links)
+        space = fit(settings, inventory, train, valid, linker=linker, seed=self.seed)
         space.save(out)
         keep_jobs(out, read_documents(self.jobs, inventory))
         last = space.history[space.epoch - 1]

@@ -133,8 +133,10 @@ def by_name(
     Raises:
         ValueError: a skill is unknown, or a row is one text and no list.
     """
+    if not rows:
+        return sparse.csr_array((documents, len(inventory)), dtype=np.float32)
     found: list[dict[int, float]] = []
-    for row in rows or [()] * documents:
+    for row in rows:
         if isinstance(row, str):
             raise ValueError(f"Skills come as a list of names, got the text {row!r}: cut it up.")
         pairs = row.items() if isinstance(row, Mapping) else ((name, 1.0) for name in row)
@@ -151,6 +153,8 @@ def by_name(
 
 def _checked(matrix: Any, name: str) -> csr_array:
     """The matrix in float32, sorted, without zeros."""
+    if isinstance(matrix, csr_array) and matrix.dtype == np.float32 and not matrix.nnz:
+        return matrix
     matrix = sparse.csr_array(matrix, dtype=np.float32)
     matrix.sum_duplicates()
     if not np.isfinite(matrix.data).all() or (matrix.data < 0).any():

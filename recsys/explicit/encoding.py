@@ -8,7 +8,7 @@ from jaxtyping import Float32, Int32, Integer
 from scipy.sparse import csr_array
 
 from recsys.explicit.documents import Documents
-from recsys.features.batch import Batch
+from recsys.features.batch import ArrayOf, Batch
 from recsys.features.hashing import split
 from recsys.models.explicit import SKILLS, TEXT, Explicit, Pairs
 
@@ -38,7 +38,12 @@ def encoded(spec: Explicit, documents: Documents) -> Pairs:
         parts.append((np.zeros_like(words), words, given > 0))
     assert [f.name for f in schema.features] == [TEXT, SKILLS][: len(parts)]
     high, low, valid = (np.concatenate(side, axis=1) for side in zip(*parts, strict=True))
-    rows = len(documents)
+    return alone(high, low, valid, given)
+
+
+def alone(high: ArrayOf, low: ArrayOf, valid: ArrayOf, given: ArrayOf) -> Pairs:
+    """Documents that are not compared, and of which nothing is known."""
+    rows = high.shape[0]
     return Pairs(
         high=high,
         low=low,
@@ -60,6 +65,8 @@ def rectangle(rows: csr_array, *, most: int) -> Skills:
     count = np.diff(rows.indptr)
     numbers = np.zeros((len(count), most), np.int32)
     grades = np.zeros((len(count), most), np.float32)
+    if not rows.nnz:
+        return Skills(numbers, grades)
     row = np.repeat(np.arange(len(count)), count)
     data: Any = rows.data
     order = np.lexsort((-data, row))

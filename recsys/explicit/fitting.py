@@ -22,6 +22,7 @@ from recsys.explicit.batches import PairBatches, skill_documents
 from recsys.explicit.documents import Documents, Relevance
 from recsys.explicit.encoding import encoded
 from recsys.explicit.inventory import Inventory
+from recsys.explicit.linking import Linker
 from recsys.explicit.settings import SpaceSettings, model_of, recipe_of
 from recsys.explicit.space import Space
 from recsys.explicit.vectors import Programs
@@ -38,6 +39,7 @@ def fit(
     train: Relevance,
     valid: Relevance | None = None,
     *,
+    linker: Linker | None = None,
     seed: int = 0,
     mesh: Mesh | None = None,
     progress: bool = True,
@@ -46,12 +48,15 @@ def fit(
 
     Args:
         valid: other profiles and jobs; None keeps the last epoch.
+        linker: what documents speak of by their words, which they are taken to state from then on.
         seed: of the start and the order.
         progress: shows a bar on a terminal.
 
     Raises:
         ValueError: the data are over another inventory, or there is nothing to learn from.
     """
+    if linker is not None:
+        train = linked(linker, train, spec.link_gain)
     model_spec = model_of(spec, inventory, train)
     batches = PairBatches(
         model_spec,
@@ -64,7 +69,7 @@ def fit(
     steps = batches.steps_per_epoch
     model = started(spec, model_spec, inventory, train, seed=seed)
     learner = Learner(model, recipe_of(spec, steps=spec.epochs * steps, seed=seed), mesh)
-    run = _Run(spec, inventory, learner, batches, valid)
+    run = _Run(spec, inventory, learner, batches, valid, linker)
     bar = tqdm(
         total=spec.epochs,
         unit=" epochs",
@@ -76,6 +81,12 @@ def fit(
             bar.set_postfix(run.train())
             bar.update()
     return run.best()
+
+
+def linked(linker: Linker, data: Relevance, gain: float) -> Relevance:
+    """The data with what documents speak of."""
+    profiles, jobs = (linker.linked(part, gain=gain) for part in (data.profiles, data.jobs))
+    return Relevance(profiles, jobs, data.grades)
 
 
 def started(
@@ -153,6 +164,7 @@ class _Run:
     learner: Learner
     batches: PairBatches
     valid: Relevance | None
+    linker: Linker | None
 
     def __post_init__(self):
         self.state: Any = self.learner.start()
@@ -186,7 +198,8 @@ class _Run:
         """The space of the best epoch."""
         epoch, state = self.kept
         model = nnx.merge(nnx.graphdef(self.learner.model(self.state)), state)
-        return Space(model, self.inventory, self.settings, epoch, tuple(self.history))
+        history = tuple(self.history)
+        return Space(model, self.inventory, self.settings, epoch, history, self.linker)
 
     def _model_state(self) -> Any:
         return nnx.state(self.learner.model(self.state))
@@ -195,6 +208,8 @@ class _Run:
         assert self.valid is not None
         model = self.learner.model(self.state)
         self.programs = self.programs.after(model) if self.programs else Programs(model)
-        space = Space(model, self.inventory, self.settings, programs=self.programs)
+        space = Space(
+            model, self.inventory, self.settings, linker=self.linker, programs=self.programs
+        )
         scores = space.score(self.valid.profiles, self.valid.jobs)
         return graded_ndcg(scores, self.valid.grades, k=10)

@@ -7,8 +7,10 @@ encyclopaedia, and a little supervision. The skills most like a text are taken f
 """
 
 import dataclasses
+import json
 import re
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,6 +28,7 @@ from recsys.explicit.inventory import Inventory
 WORD = re.compile(r"[^\W_][\w+#]*")
 BLOCK = 256  # documents that are compared with all skills at a time
 LONGEST = 100_000  # characters of a text that are read
+TERMS, RARITY, WEIGHTS = "terms.json", "rarity.npz", "weights.npz"  # files of a saved linker
 SMOOTHING = 1e-3  # of the share of texts that a skill is linked to
 
 
@@ -66,8 +69,7 @@ class Linker:
             examples: how much documents count beside a skill's own words; 0: not at all.
         """
         texts = [text for part in documents for text in part.texts]
-        stems: Any = Stems()
-        vectorizer = TfidfVectorizer(analyzer=stems, sublinear_tf=True, dtype=np.float32)  # type: ignore[arg-type]
+        vectorizer = _vectorizer()
         vectorizer.fit([*texts, *inventory.texts])
         told: Any = csr_array(vectorizer.transform(inventory.texts))
         if examples > 0:
@@ -110,6 +112,26 @@ class Linker:
         given: Any = self.link(documents.texts) * np.float32(gain)
         return dataclasses.replace(documents, given=csr_array(given.maximum(documents.given)))
 
+    def save(self, path: Path) -> None:
+        """Writes a folder, which is made: words, and arrays without pickles."""
+        path.mkdir(parents=True)
+        terms = [str(term) for term in self.vectorizer.get_feature_names_out()]
+        told = {"terms": terms, "most": self.most, "sharpness": self.sharpness}
+        (path / TERMS).write_text(json.dumps(told, ensure_ascii=False), encoding="utf-8")
+        np.savez(path / RARITY, idf=self.vectorizer.idf_, rarity=self.rarity)
+        sparse.save_npz(path / WEIGHTS, self.skills)
+
+    @classmethod
+    def open(cls, path: Path) -> "Linker":
+        """The inverse of `save`."""
+        told = json.loads((path / TERMS).read_text(encoding="utf-8"))
+        with np.load(path / RARITY) as arrays:
+            idf, rarity = arrays["idf"], arrays["rarity"]
+        vectorizer = _vectorizer(told["terms"])
+        vectorizer.idf_ = idf
+        skills = csr_array(sparse.load_npz(path / WEIGHTS))
+        return cls(vectorizer, skills, rarity, told["most"], told["sharpness"])
+
     def strongest(
         self, texts: Sequence[str]
     ) -> Iterator[tuple[int, Int[np.ndarray, "block most"], Float32[np.ndarray, "block most"]]]:
@@ -120,3 +142,8 @@ class Linker:
             alike = alike**self.sharpness * self.rarity
             places = np.argpartition(-alike, self.most - 1, axis=1)[:, : self.most]
             yield start, places, np.take_along_axis(alike, places, axis=1)
+
+
+def _vectorizer(terms: list[str] | None = None) -> TfidfVectorizer:
+    chosen: Any = {"analyzer": Stems(), "dtype": np.float32}  # which its types do not allow
+    return TfidfVectorizer(sublinear_tf=True, vocabulary=terms, **chosen)

@@ -64,6 +64,7 @@ class SpaceSettings:
     dense_rate: float = 2e-3  # of everything else
     clip_norm: float = 5.0  # bound of the norm of all gradients
     terms: int = 65_536  # hashed weights of n-grams
+    link_gain: float = 10.0  # of what a linker says, where a space has one: the scale of logits
     bias: float = 0.0  # of a skill at the start; below 0, only what words say clearly counts
 
     def __post_init__(self):

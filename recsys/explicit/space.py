@@ -16,13 +16,14 @@ from recsys.explicit import explaining
 from recsys.explicit.documents import Documents
 from recsys.explicit.explaining import WhatIf
 from recsys.explicit.inventory import Inventory
+from recsys.explicit.linking import Linker
 from recsys.explicit.settings import SpaceSettings
 from recsys.explicit.vectors import Programs
 from recsys.models.explicit import SIDES, ExplicitModel
 from recsys.models.heads import NamedHead
 from recsys.spec import from_json
 
-INVENTORY = "inventory.json"
+INVENTORY, LINKS = "inventory.json", "links"
 PROFILE, JOB = 0, 1
 Text = str | Documents  # of one document
 
@@ -40,6 +41,7 @@ class Space:
     settings: SpaceSettings
     epoch: int = 0  # of training, counted from 1
     history: tuple[dict[str, float], ...] = ()  # what each epoch came to
+    linker: Linker | None = None  # by which documents state what their words speak of
     programs: Programs | None = None  # of the model, where they are compiled already
 
     def __post_init__(self):
@@ -153,6 +155,8 @@ class Space:
             )
         path.mkdir(parents=True, exist_ok=True)
         self.inventory.save(path / INVENTORY)
+        if self.linker is not None:
+            self.linker.save(path / LINKS)
         notes = {"epoch": self.epoch, "history": list(self.history)}
         with Saver(path, keep=1) as saver:
             spec = {"model": self.model.spec, "settings": self.settings}
@@ -184,18 +188,20 @@ class Space:
         model = nnx.merge(nnx.graphdef(abstract), state)
         notes = found.notes
         inventory = Inventory.open(path / INVENTORY)
-        return cls(model, inventory, settings, notes["epoch"], tuple(notes["history"]))
+        linker = Linker.open(path / LINKS) if (path / LINKS).is_dir() else None
+        history = tuple(notes["history"])
+        return cls(model, inventory, settings, notes["epoch"], history, linker)
 
     def _vectors(self, documents: Documents, side: int) -> Any:
         programs: Programs = self._programs  # type: ignore[attr-defined]
-        self._check(documents)
+        documents = self._read(documents)
         if self.is_explicit:
             return programs.sparse(documents, side)
         return programs.dense(documents, side)
 
     def _likely(self, documents: Documents, side: int) -> Float32[np.ndarray, "documents skills"]:
         self._require_names()
-        self._check(documents)
+        documents = self._read(documents)
         return self._programs.logits(documents, side)  # type: ignore[attr-defined]
 
     def _one(self, text: Text, side: int) -> Float32[np.ndarray, " skills"]:
@@ -206,7 +212,11 @@ class Space:
                 f"One document is explained at a time, got {len(documents):,}: take one of them, "
                 "or ask explain_pairs()."
             )
-        return self._vectors(documents, side).toarray()[0]
+        programs: Programs = self._programs  # type: ignore[attr-defined]
+        found = programs.entries(self._read(documents), side)
+        vector = np.zeros(len(self.inventory), np.float32)
+        vector[found.places[0]] = found.values[0]
+        return vector
 
     @property
     def _weights(self) -> Float32[np.ndarray, " skills"]:
@@ -223,12 +233,16 @@ class Space:
             for number, value in zip(numbers[order].tolist(), values[order].tolist(), strict=True)
         ]
 
-    def _check(self, documents: Documents) -> None:
+    def _read(self, documents: Documents) -> Documents:
+        """Documents with what their words speak of, if there is a linker."""
         if documents.skills != len(self.inventory):
             raise ValueError(
                 f"This space has {len(self.inventory):,} skills, got documents over "
                 f"{documents.skills:,}: number their skills by its inventory."
             )
+        if self.linker is None or not len(documents):
+            return documents
+        return self.linker.linked(documents, gain=self.settings.link_gain)
 
     def _require_names(self) -> None:
         if not self.is_explicit:

@@ -14,10 +14,10 @@ from scipy import sparse
 from scipy.sparse import csr_array
 
 from recsys.explicit.documents import Documents
-from recsys.explicit.encoding import encoded
-from recsys.features.batch import Batch
+from recsys.explicit.encoding import alone, encoded
 from recsys.models.explicit import TEXT, Entries, Explicit, ExplicitModel, Pairs
 
+Told = dict[str, Any]  # the arrays of a batch that a program reads
 BLOCKS = (1, 16, 256)  # documents at a time
 WORDS = (16, 64, 256, 1024)  # places for words in a program; a text has some of them at most
 
@@ -32,8 +32,9 @@ class Programs:
         graph, state = nnx.split(model)
         self._leaves, tree = jax.tree.flatten(state)  # which JAX takes faster than a state
 
-        def call(leaves: list[Any], batch: Batch, name: str, side: int, words: int) -> Any:
+        def call(leaves: list[Any], told: Told, name: str, side: int, words: int) -> Any:
             own: ExplicitModel = nnx.merge(graph, jax.tree.unflatten(tree, leaves))
+            batch = alone(**told)
             own.spec = of_words(own.spec, words)
             own.embed.schema = own.spec.schema
             return getattr(own, name)(own.embed(batch), batch, side)
@@ -60,8 +61,11 @@ class Programs:
 
     def sparse(self, documents: Documents, side: int) -> csr_array:
         """The vectors of documents, by the entries above 0."""
-        found = self._called("entries", documents, side)
-        return as_rows(found, self.spec.skills)
+        return as_rows(self.entries(documents, side), self.spec.skills)
+
+    def entries(self, documents: Documents, side: int) -> Entries:
+        """The same by place."""
+        return self._called("entries", documents, side)
 
     def _called(self, name: str, documents: Documents, side: int) -> Any:
         """Block by block."""
@@ -73,8 +77,8 @@ class Programs:
             few = documents if stop - start == len(documents) else documents.between(start, stop)
             batch = encoded(self.spec, few)
             words = self._words(batch)
-            batch = shortened(batch, self.spec, words, rows=size)
-            made = self._call(self._leaves, batch, name, side, words)
+            told = shortened(batch, self.spec, words, rows=size)
+            made = self._call(self._leaves, told, name, side, words)
             found.append(jax.tree.map(lambda a, n=stop - start: np.asarray(a)[:n], made))
         return found[0] if len(found) == 1 else jax.tree.map(lambda *p: np.concatenate(p), *found)
 
@@ -95,22 +99,21 @@ def of_words(spec: Explicit, words: int) -> Explicit:
     return dataclasses.replace(spec, schema=schema)
 
 
-def shortened(batch: Pairs, spec: Explicit, words: int, *, rows: int) -> Pairs:
+def shortened(batch: Pairs, spec: Explicit, words: int, *, rows: int) -> Told:
     """Documents with so many words, and padded to so many rows by documents that say nothing."""
     length, kept = spec.schema.features[0].length, words * spec.ngrams.places
 
-    def cut(array: Any) -> np.ndarray:
-        array = np.asarray(array)
-        both = np.concatenate([array[:, :kept], array[:, length:]], axis=1)
-        return np.pad(both, ((0, rows - len(both)), (0, 0)))
+    def cut(name: str) -> np.ndarray:
+        array = np.asarray(getattr(batch, name))
+        found = np.zeros((rows, kept + array.shape[1] - length), array.dtype)
+        found[: len(array), :kept] = array[:, :kept]
+        found[: len(array), kept:] = array[:, length:]
+        return found
 
-    def more(array: Any) -> np.ndarray:
-        array = np.asarray(array)
-        return np.pad(array, ((0, rows - len(array)), *((0, 0),) * (array.ndim - 1)))
-
-    own = {name: cut(getattr(batch, name)) for name in ("high", "low", "valid")}
-    names = ("numbers", "label", "weight", "given", "known", "grade")
-    return dataclasses.replace(batch, **own, **{n: more(getattr(batch, n)) for n in names})
+    given = np.asarray(batch.given)
+    padded = np.zeros((rows, given.shape[1]), np.float32)
+    padded[: len(given)] = given
+    return {"high": cut("high"), "low": cut("low"), "valid": cut("valid"), "given": padded}
 
 
 def blocks(count: int) -> list[tuple[int, int, int]]:

@@ -54,6 +54,11 @@ def draft(
         jobs: in the order of the items; of skills that they state, served grades are 1.
         data: what it was trained on.
     """
+    if space.linker is not None:
+        raise ValueError(
+            "A release computes vectors from text alone, and this space has a linker beside its "
+            "model: fit it without one (recsys train --task explicit --no-links)."
+        )
     spec, inventory = space.model.spec, space.inventory
     spaces = {SKILLS: fingerprint(inventory.names)}
     batch = encoded(spec, jobs)

@@ -22,7 +22,7 @@ from tests.explicit.toy import INVENTORY, market
 pytestmark = pytest.mark.slow
 
 SMALL = ["--words", "16", "--width", "16", "--active", "8", "--epochs", "2", "--batch", "32"]
-SMALL += ["--table-options", "rows=512"]
+SMALL += ["--table-options", "rows=512", "--no-links"]
 PROFILE, JOB = "did did3word1 did did5word0", "wants wants3word2 wants wants9word1"
 
 
