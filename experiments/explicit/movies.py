@@ -43,7 +43,7 @@ def protocol(folder: Path, *, seed: int = 0) -> Protocol:
     likes = csr_array(
         (np.ones(liked.sum(), np.float32), places), shape=(len(movies), max(people) + 1)
     )
-    genres = [columns["genres"][place] for place in first]
+    genres: list[tuple[str, ...]] = columns["genres"][first].tolist()
     told = abstracts(folder)
     texts = [told.get(str(movie), "") for movie in movies.tolist()]
     return arrange(texts, genres, likes, seed=seed)
@@ -117,10 +117,10 @@ def halved(text: str) -> tuple[str, str]:
 def nearest(likes: csr_array, own: Int[np.ndarray, " films"]) -> csr_array:
     """[films, films] grades of those of a split that the same people like."""
     among: Any = likes
-    rows = normalize(csr_array(among[own]))
-    near = (rows @ rows.T).toarray()
+    rows: Any = normalize(csr_array(among[own]))
+    near: np.ndarray = (rows @ rows.T).toarray()
     np.fill_diagonal(near, -1)
-    grades = sparse.lil_array((likes.shape[0],) * 2, dtype=np.float32)
+    grades = sparse.lil_array((len(likes.indptr) - 1,) * 2, dtype=np.float32)
     for place, row in enumerate(near):
         for other, grade in zip(np.argsort(-row, kind="stable").tolist(), NEAREST, strict=False):
             if row[other] > 0:

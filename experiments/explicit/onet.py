@@ -82,7 +82,7 @@ def skills(base: ONET) -> tuple[Inventory, csr_array, csr_array]:
         stacks.append(linked[:, fresh])
     links = csr_array(sparse.hstack(stacks, format="csr"))
     links.data = np.ones(len(links.data), np.float32)
-    mask = np.arange(links.shape[1]) < sum(stack.shape[1] for stack in stacks[:2])
+    mask = np.arange(len(names)) < sum(stack.shape[1] for stack in stacks[:2])
     stateable = csr_array(links * mask[None, :].astype(np.float32))
     stateable.eliminate_zeros()
     descriptions = tuple(", ".join(examples[name]) for name in names)

@@ -81,7 +81,8 @@ class SkillsOnly:
         if self.is_weighted:
             idf: Any = TfidfTransformer().fit(sparse.vstack([train.jobs.given, *given]))
             given = [idf.transform(rows) for rows in given]
-        profiles, jobs = (normalize(csr_array(rows)) for rows in given)
+        stated: list[Any] = [normalize(csr_array(rows)) for rows in given]
+        profiles, jobs = stated
         return (profiles @ jobs.T).toarray()
 
 
@@ -96,10 +97,11 @@ class ESA:
 
     def __call__(self, task: Relevance, *, train: Relevance, inventory: Inventory) -> Scores:
         """A score for each pair."""
-        profiles, jobs = (
+        found: list[Any] = [
             normalize(self.vectors(words(d, inventory), inventory))
             for d in (task.profiles, task.jobs)
-        )
+        ]
+        profiles, jobs = found
         return (profiles @ jobs.T).toarray()
 
     def vectors(self, texts: tuple[str, ...], inventory: Inventory) -> csr_array:
@@ -118,15 +120,17 @@ class LSA:
 
     def __call__(self, task: Relevance, *, train: Relevance, inventory: Inventory) -> Scores:
         """A score for each pair."""
-        vectorizer = TfidfVectorizer(analyzer=Stems(), sublinear_tf=True)
+        made: Any = TfidfVectorizer
+        vectorizer = made(analyzer=Stems(), sublinear_tf=True)
         texts = [*words(train.profiles, inventory), *words(train.jobs, inventory), *inventory.texts]
         counted: Any = vectorizer.fit_transform(texts)
         dims = TruncatedSVD(min(self.dim, *(side - 1 for side in counted.shape)), random_state=0)
         dims.fit(counted)
-        profiles, jobs = (
+        found: list[Any] = [
             normalize(dims.transform(vectorizer.transform(words(d, inventory))))
             for d in (task.profiles, task.jobs)
-        )
+        ]
+        profiles, jobs = found
         return profiles @ jobs.T
 
 

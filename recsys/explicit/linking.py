@@ -65,7 +65,8 @@ class Linker:
             examples: how much documents count beside a skill's own words; 0: not at all.
         """
         texts = [text for part in documents for text in part.texts]
-        vectorizer = TfidfVectorizer(analyzer=Stems(), sublinear_tf=True, dtype=np.float32)
+        made: Any = TfidfVectorizer  # its stub knows neither other analyzers nor float32
+        vectorizer = made(analyzer=Stems(), sublinear_tf=True, dtype=np.float32)
         vectorizer.fit([*texts, *inventory.texts])
         told: Any = csr_array(vectorizer.transform(inventory.texts))
         if examples > 0:
@@ -92,7 +93,7 @@ class Linker:
             rows.append(row[there])
             columns.append(places.ravel()[there])
             amounts.append(values.ravel()[there])
-        shape = (len(texts), self.skills.shape[1])
+        shape = (len(texts), len(self.rarity))
         if not rows:
             return csr_array(shape, dtype=np.float32)
         places = (np.concatenate(rows), np.concatenate(columns))
