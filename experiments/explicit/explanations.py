@@ -35,7 +35,7 @@ class Explanations:
 
     folder: Path = Path(os.environ.get("RECSYS_DATA", ".cache"))  # of the data sets
     data: tuple[str, ...] = ("onet", "esco")  # names of tasks
-    model: str = "explicit"  # whose kept vectors are explained: explicit, links
+    model: str = "links"  # whose kept vectors are explained: links, or explicit
     count: int = 10  # of each task
     seed: int = 0  # of training and of the draw
     kept: Path = Path(".cache/explicit")  # where `run` keeps vectors

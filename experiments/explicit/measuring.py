@@ -17,7 +17,6 @@ from experiments.explicit import measures
 from experiments.explicit.measures import Interval
 from experiments.explicit.peers import Scores
 from experiments.explicit.protocol import Part
-from recsys.data.interactions import size
 
 SECOND = "second_"  # measures by the second opinion start so
 
@@ -70,11 +69,13 @@ def worth(scores: Scores, grades: csr_array) -> float:
 
 def skill_map(vectors: csr_array, known: csr_array) -> float:
     """Mean average precision of the skills of documents among all skills."""
+    rows: Any = vectors
+    among: Any = known
     found = [
         measures.average_precision(
-            vectors[[row]].toarray().astype(np.float64), known[[row]].toarray() > 0
+            rows[[row]].toarray().astype(np.float64), among[[row]].toarray() > 0
         )
-        for row in range(size(known)[0])
+        for row in range(len(known.indptr) - 1)
     ]
     return round(float(np.nanmean(np.concatenate(found))), 5)
 

@@ -25,7 +25,6 @@ from sklearn.preprocessing import normalize
 
 from experiments.explicit.protocol import Part, Protocol, check, deal, graded
 from recsys.data.datasets import movielens_1m
-from recsys.data.interactions import size
 from recsys.explicit import Documents, Inventory, Relevance
 
 FOLDER, ABSTRACTS = "ml-1m", "dbpedia_abstracts.json"
@@ -44,7 +43,7 @@ def protocol(folder: Path, *, seed: int = 0) -> Protocol:
     likes = csr_array(
         (np.ones(liked.sum(), np.float32), places), shape=(len(movies), max(people) + 1)
     )
-    genres = [tuple(columns["genres"][place]) for place in first]
+    genres: list[tuple[str, ...]] = columns["genres"][first].tolist()
     told = abstracts(folder)
     texts = [told.get(str(movie), "") for movie in movies.tolist()]
     return arrange(texts, genres, likes, seed=seed)
@@ -119,9 +118,9 @@ def nearest(likes: csr_array, own: Int[np.ndarray, " films"]) -> csr_array:
     """[films, films] grades of those of a split that the same people like."""
     among: Any = likes
     rows: Any = normalize(csr_array(among[own]))
-    near = (rows @ rows.T).toarray()
+    near: np.ndarray = (rows @ rows.T).toarray()
     np.fill_diagonal(near, -1)
-    grades = sparse.lil_array((size(likes)[0],) * 2, dtype=np.float32)
+    grades = sparse.lil_array((len(likes.indptr) - 1,) * 2, dtype=np.float32)
     for place, row in enumerate(near):
         for other, grade in zip(np.argsort(-row, kind="stable").tolist(), NEAREST, strict=False):
             if row[other] > 0:

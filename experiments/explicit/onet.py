@@ -26,7 +26,6 @@ from scipy.sparse import csr_array
 from experiments.explicit.protocol import Part, Protocol, check, deal, graded, known_to, some_of
 from recsys.data.datasets import onet
 from recsys.data.datasets.onet import ONET, Concepts, Occupation
-from recsys.data.interactions import size
 from recsys.explicit import Documents, Inventory, Relevance
 
 STATED = 0.3
@@ -83,7 +82,7 @@ def skills(base: ONET) -> tuple[Inventory, csr_array, csr_array]:
         stacks.append(linked[:, fresh])
     links = csr_array(sparse.hstack(stacks, format="csr"))
     links.data = np.ones(len(links.data), np.float32)
-    mask = np.arange(size(links)[1]) < sum(stack.shape[1] for stack in stacks[:2])
+    mask = np.arange(len(names)) < sum(stack.shape[1] for stack in stacks[:2])
     stateable = csr_array(links * mask[None, :].astype(np.float32))
     stateable.eliminate_zeros()
     descriptions = tuple(", ".join(examples[name]) for name in names)

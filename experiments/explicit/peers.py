@@ -81,8 +81,9 @@ class SkillsOnly:
         if self.is_weighted:
             idf: Any = TfidfTransformer().fit(sparse.vstack([train.jobs.given, *given]))
             given = [idf.transform(rows) for rows in given]
-        found: Any = tuple(normalize(csr_array(rows)) for rows in given)
-        return (found[0] @ found[1].T).toarray()
+        stated: list[Any] = [normalize(csr_array(rows)) for rows in given]
+        profiles, jobs = stated
+        return (profiles @ jobs.T).toarray()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -96,11 +97,12 @@ class ESA:
 
     def __call__(self, task: Relevance, *, train: Relevance, inventory: Inventory) -> Scores:
         """A score for each pair."""
-        found: Any = tuple(
+        found: list[Any] = [
             normalize(self.vectors(words(d, inventory), inventory))
             for d in (task.profiles, task.jobs)
-        )
-        return (found[0] @ found[1].T).toarray()
+        ]
+        profiles, jobs = found
+        return (profiles @ jobs.T).toarray()
 
     def vectors(self, texts: tuple[str, ...], inventory: Inventory) -> csr_array:
         """The most alike concepts of each text, by cosine."""
@@ -118,17 +120,18 @@ class LSA:
 
     def __call__(self, task: Relevance, *, train: Relevance, inventory: Inventory) -> Scores:
         """A score for each pair."""
-        stems: Any = Stems()
-        vectorizer = TfidfVectorizer(analyzer=stems, sublinear_tf=True)
+        made: Any = TfidfVectorizer
+        vectorizer = made(analyzer=Stems(), sublinear_tf=True)
         texts = [*words(train.profiles, inventory), *words(train.jobs, inventory), *inventory.texts]
         counted: Any = vectorizer.fit_transform(texts)
         dims = TruncatedSVD(min(self.dim, *(side - 1 for side in counted.shape)), random_state=0)
         dims.fit(counted)
-        found: Any = tuple(
+        found: list[Any] = [
             normalize(dims.transform(vectorizer.transform(words(d, inventory))))
             for d in (task.profiles, task.jobs)
-        )
-        return found[0] @ found[1].T
+        ]
+        profiles, jobs = found
+        return profiles @ jobs.T
 
 
 Peer = BM25 | TFIDF | SkillsOnly | ESA | LSA

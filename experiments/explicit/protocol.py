@@ -62,12 +62,12 @@ def deal(
     """
     names, group = np.unique(np.asarray(groups), return_inverse=True)
     sizes = np.bincount(group)
-    lacking: dict[str, Any] = {split: share * len(groups) for split, share in shares.items()}
+    lacking = {split: share * len(groups) for split, share in shares.items()}
     split_of = np.empty(len(names), object)
     for place in rng.permutation(len(names)):
         split = max(lacking, key=lambda name: lacking[name])
         split_of[place] = split
-        lacking[split] -= sizes[place]
+        lacking[split] -= float(sizes[place])
     return {split: np.flatnonzero(split_of[group] == split) for split in shares}
 
 
@@ -78,7 +78,7 @@ def graded(
 ) -> csr_array:
     """Grades of profiles and jobs from those of occupations; one's own occupation is above all."""
     among: Any = relation
-    grades = among[profile_of][:, job_of].tolil()
+    grades: Any = among[profile_of][:, job_of].tolil()
     for place in range(len(profile_of)):
         for own in np.flatnonzero(job_of == profile_of[place]):
             grades[place, own] = SAME

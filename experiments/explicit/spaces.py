@@ -49,11 +49,12 @@ def fitted(task: Protocol, model: str, *, seed: int) -> Fitted:
         return of_vectors(profiles, jobs, test, recipe=recipe)
     settings = settings_of(model)
     space = fit(settings, task.inventory, parts["train"], parts["valid"], seed=seed, progress=False)
-    recipe = f"{recipe}{settings}, epoch {space.epoch}"
+    recipe, epoch = f"{recipe}{settings}", {"epoch": float(space.epoch)}
     profiles, jobs = space.profile_vectors(test.profiles), space.job_vectors(test.jobs)
     if isinstance(profiles, csr_array) and isinstance(jobs, csr_array):
-        return of_vectors(profiles, jobs, test, recipe=recipe)
-    return Fitted(np.asarray(profiles @ jobs.T, np.float64), recipe, {})
+        found = of_vectors(profiles, jobs, test, recipe=recipe)
+        return dataclasses.replace(found, told=found.told | epoch)
+    return Fitted(np.asarray(profiles @ jobs.T, np.float64), recipe, epoch)
 
 
 def linker_of(task: Protocol) -> Linker:
