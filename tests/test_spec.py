@@ -10,11 +10,14 @@ from recsys.data.formats import TFDS, Delimited, JSONLines, Parquet
 from recsys.data.record import Record
 from recsys.data.splits import SPLITS
 from recsys.embedding import Group, Grouped, PerFeature, Unified
+from recsys.explicit import SpaceSettings
 from recsys.features import Feature, Schema
+from recsys.features.ngrams import Ngrams
 from recsys.features.transforms import Buckets, Log1p, Standardise
 from recsys.index import INDEXES
-from recsys.losses import GBCE, LOSSES, RETRIEVAL_LOSSES
+from recsys.losses import GBCE, KNOWN_LOSSES, LOSSES, RETRIEVAL_LOSSES
 from recsys.models import DCN, MODELS, RETRIEVERS, Tower
+from recsys.models.explicit import Explicit
 from recsys.optim import SGD, Adam, Constant, Cosine, Drops, LazyAdam, Linear, RowTraining
 from recsys.optim.dense import DENSE_OPTIMIZERS
 from recsys.optim.rowwise import ROW_OPTIMIZERS
@@ -24,6 +27,7 @@ from recsys.retrieval.user_batches import Sampling
 from recsys.spec import SPECS, from_json, spec, to_json
 from recsys.tables import METHODS, Full, Hash
 from recsys.towers.pooling import POOLINGS
+from recsys.towers.text import TEXT_TOWERS, Recurrent
 from recsys.training import Recipe
 from recsys.training.resolving import resolve
 from recsys.training.settings import Settings
@@ -31,6 +35,7 @@ from tests.tables.examples import EXAMPLES
 
 SCHEMA = Schema((Feature("a", values=4, lookups=2), Feature("b", kind="bag", length=3)), weight="w")
 BARE = Schema((Feature("a", values=4), Feature("b", values=3)), label=None)
+TEXTS = Schema((Feature("text", kind="text", length=10, ngrams=Ngrams()),), label=None)
 GROUPED = Grouped(
     (
         Group(("a",), PerFeature(Full(), 4, fitted=(Full(),))),
@@ -69,6 +74,10 @@ SAMPLES: list[Any] = [
     Record.of(SCHEMA),
     Settings(table="hash", budget="1KB", model_options=("cross=2",)),
     resolve(Settings(table="hash"), SCHEMA, examples=1000),
+    TEXTS.features[0].ngrams,
+    *(make() for make in (*TEXT_TOWERS.values(), *KNOWN_LOSSES.values())),
+    Explicit(TEXTS, PerFeature(Hash(rows=7), 4), Recurrent("lstm", hidden=3), skills=5),
+    SpaceSettings(epochs=1),
 ]
 
 
