@@ -1,6 +1,6 @@
-"""The server's memory under load: it grows while the server warms up, and then no more.
+"""The server's memory under load: whether it still grows once the server is warm.
 
-Claim: while clients ask a server of 100,000 items for ten minutes, over connections that are kept
+Wanted: while clients ask a server of 100,000 items for ten minutes, over connections that are kept
 and of which a part asks for unknown users, with histories and with filters, what it holds in memory
 grows by less than 1% from the second fifth of the time to the last. The record goes to
 `results/memory.json`. About eleven minutes.

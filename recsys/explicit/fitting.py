@@ -10,11 +10,10 @@ from contextlib import closing
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 from jax.sharding import Mesh
-from jaxtyping import Float32
-from scipy import sparse
 from tqdm import tqdm
 
 from recsys.data.stream import stream
@@ -109,34 +108,12 @@ def started(
         texts = sum(map(len, (train.profiles, train.jobs, own)))
         counts = sum(_frequency(spec, part) for part in (train.profiles, train.jobs, own))
         found.terms.start_from(np.asarray(counts), texts=texts)
-    if spec.head == "explicit" and (settings.names_first or settings.examples):
+    if spec.head == "explicit" and settings.names_first:
         programs = Programs(found)
         for side, head in enumerate(found.heads):
             assert isinstance(head, NamedHead)
-            both = (train.profiles, train.jobs)
-            documents = both if spec.is_shared else both[side : side + 1]
-            head.start_from(*_skills(settings, programs, own, documents, side))
+            head.skill.set_value(jnp.asarray(programs.told(own, side)))
     return found
-
-
-def _skills(
-    settings: SpaceSettings,
-    programs: Programs,
-    own: Documents,
-    documents: tuple[Documents, ...],
-    side: int,
-) -> tuple[Any, Any]:
-    """Where skills start: their own texts, and the centroids of documents that are known to have
-    them (Rocchio, 1971); and what a usual document says.
-    """
-    skills = programs.told(own, side) if settings.names_first else 0.0
-    usual = np.zeros(programs.width, np.float32)
-    if settings.examples:
-        told = np.concatenate([programs.told(part, side) for part in documents])
-        known: Any = sparse.vstack([part.known for part in documents], format="csr")
-        skills = skills + settings.examples * normalised(np.asarray(known.T @ told, np.float32))
-        usual = told.mean(axis=0)
-    return normalised(np.asarray(skills, np.float32)), usual
 
 
 def _frequency(spec: Explicit, documents: Documents) -> Any:
@@ -148,11 +125,6 @@ def _frequency(spec: Explicit, documents: Documents) -> Any:
     row = np.broadcast_to(np.arange(len(buckets))[:, None], buckets.shape)
     each = np.unique((row * spec.terms + buckets)[valid]) % spec.terms
     return np.bincount(each, minlength=spec.terms)
-
-
-def normalised(rows: Float32[np.ndarray, "rows width"]) -> Float32[np.ndarray, "rows width"]:
-    """Rows of length 1; nothing stays nothing."""
-    return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
 
 
 @dataclasses.dataclass(eq=False)

@@ -22,6 +22,7 @@ from sklearn.preprocessing import normalize
 from Stemmer import Stemmer
 
 from recsys.data.interactions import size
+from recsys.durable import save_whole
 from recsys.explicit.documents import Documents
 from recsys.explicit.inventory import Inventory
 
@@ -118,7 +119,7 @@ class Linker:
         terms = [str(term) for term in self.vectorizer.get_feature_names_out()]
         told = {"terms": terms, "most": self.most, "sharpness": self.sharpness}
         (path / TERMS).write_text(json.dumps(told, ensure_ascii=False), encoding="utf-8")
-        np.savez(path / RARITY, idf=self.vectorizer.idf_, rarity=self.rarity)
+        save_whole(path / RARITY, {"idf": self.vectorizer.idf_, "rarity": self.rarity})
         sparse.save_npz(path / WEIGHTS, self.skills)
 
     @classmethod

@@ -55,7 +55,6 @@ class SpaceSettings:
     known_weight: float = 0.3  # of that loss, beside relevance; 0: known skills are not looked at
     skill_texts: float = 0.5  # texts of skills in a batch, each known to have its skill, a pair
     names_first: bool = True  # skills start as the vectors of their texts; False: at random
-    examples: float = 0.0  # how much documents that have a skill count beside its text at the start
     rare_first: bool = True  # n-grams start weighted by how rare they are; False: alike
     batch: int = 128  # pairs a step
     epochs: int = 20  # at most

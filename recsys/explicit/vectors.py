@@ -15,7 +15,7 @@ from scipy.sparse import csr_array
 
 from recsys.explicit.documents import Documents
 from recsys.explicit.encoding import alone, encoded
-from recsys.models.explicit import TEXT, Entries, Explicit, ExplicitModel, Pairs
+from recsys.models.explicit import Entries, Explicit, ExplicitModel, Pairs
 
 Told = dict[str, Any]  # the arrays of a batch that a program reads
 BLOCKS = (1, 16, 256)  # documents at a time
@@ -28,7 +28,6 @@ class Programs:
     def __init__(self, model: ExplicitModel):
         """Copies nothing; a model that changes afterwards is not followed."""
         self.spec, self._sides = model.spec, len(model.encoders)
-        self.width = model.embed.widths[TEXT]  # of what is told
         graph, state = nnx.split(model)
         self._leaves, tree = jax.tree.flatten(state)  # which JAX takes faster than a state
 

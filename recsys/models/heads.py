@@ -2,7 +2,6 @@
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from flax import nnx
 from jaxtyping import Array, Float, Int32
 
@@ -26,17 +25,6 @@ class NamedHead(nnx.Module):
         self.scale = nnx.Param(jnp.full(1, SCALE, jnp.float32))
         self.gain = nnx.Param(jnp.full(skills, GAIN, jnp.float32))
         self.weight = nnx.Param(jnp.ones(skills, jnp.float32))
-
-    def start_from(
-        self,
-        skills: Float[np.ndarray, "skills width"],
-        usual: Float[np.ndarray, " width"],
-    ) -> None:
-        """Starts with vectors of skills; a document has of a skill what it has of it more than a
-        usual document.
-        """
-        self.skill[...] = jnp.asarray(skills)
-        self.bias[...] = self.bias[...] - SCALE * jnp.asarray(skills @ usual)
 
     @property
     def weights(self) -> Float[Array, " skills"]:
