@@ -15,6 +15,9 @@ from jax.sharding import AxisType, Mesh
 # XLA's CPU collectives block threads of a pool that has one for each core, unless this says more;
 # with fewer threads than devices they wait for each other for ever. Read when JAX starts its CPU.
 os.environ.setdefault("NPROC", "16")
+# The tests compile thousands of small programs and run each a few times: LLVM need not try hard.
+QUICK = "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
+os.environ["XLA_FLAGS"] = f"{QUICK} {os.environ.get('XLA_FLAGS', '')}".strip()
 hypothesis.settings.register_profile("shared", deadline=None)  # time says nothing of a busy machine
 hypothesis.settings.load_profile("shared")
 jax.config.update("jax_platforms", "cpu")
