@@ -1,4 +1,7 @@
-"""A release with a large catalogue, drawn and not trained: what servers are measured with."""
+"""A release with a large catalogue, drawn and not trained: what servers are measured with.
+
+Items of one kind lie near each other, as those of trained towers do and as in `index.py`.
+"""
 
 import dataclasses
 from pathlib import Path
@@ -21,6 +24,7 @@ from recsys.training.step import State, state_of
 
 KINDS, USERS, LIKED, SEEN = 1_000, 2_000, 3, 20
 DIM = 64
+OWN = 0.3  # of an item in its vector, beside what its kind has
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,4 +85,6 @@ class Large:
             return jnp.asarray(rng.standard_normal(array.shape) / DIM**0.5, array.dtype)
 
         model: Any = nnx.merge(graph, jax.tree.map(drawn, shapes))
+        own = model.project.maps["movie"]
+        own.set_value(OWN * own[...])
         return state_of(model)

@@ -13,6 +13,7 @@ import statistics
 from collections.abc import Callable, Iterator
 
 import jax
+import numpy as np
 import tyro
 from flax import nnx
 
@@ -25,6 +26,7 @@ from recsys.tables import METHODS
 from recsys.tables.method import Method
 
 SIZES = (128, 4_096)
+ZIPF, SEEN = 1.2, 10_000_000  # how values were seen before, and how many were
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,8 +50,13 @@ class Frozen:
 
 
 def schema(settings: Lookup) -> Schema:
-    """Features whose values are numbered."""
-    return Schema(tuple(Feature(f"f{n}", values=settings.values) for n in range(settings.features)))
+    """Features whose values are numbered by how often they were seen, as their vocabulary says."""
+    shares = np.arange(1, settings.values + 1) ** -ZIPF
+    seen = np.maximum(1, np.round(SEEN * shares / shares.sum())).astype(int)
+    times, values = np.unique(seen, return_counts=True)
+    counts = tuple(zip(times[::-1].tolist(), values[::-1].tolist(), strict=True))
+    names = [f"f{n}" for n in range(settings.features)]
+    return Schema(tuple(Feature(name, values=settings.values, counts=counts) for name in names))
 
 
 def frozen(settings: Lookup, method: Method) -> Frozen:
