@@ -14,7 +14,7 @@ from tests.experiments.explicit.bases import onet_base
 
 @pytest.fixture(scope="module")
 def task() -> Protocol:
-    return onet.arrange(onet_base(), None, seed=1).without_skills()
+    return onet.arrange(onet_base(), None, seed=1)
 
 
 @pytest.fixture(scope="module")
@@ -41,10 +41,12 @@ def test_links_of_skills_alone_have_no_words(task):
 
 
 def test_shares_add_up_to_the_score_and_the_first_job_is_explained(task, links):
-    profiles, jobs = links.vectors or (None, None)
+    assert links.vectors is not None
+    profiles, jobs = links.vectors
     names = (*task.inventory.names, *links.words)
     told = explain(task, profiles, jobs, names=names, count=5, seed=3)
-    assert any(reason["name"].startswith("the word '") for reason in told[0]["reasons"])
+    named = [reason["name"] for one in told for reason in one["reasons"]]
+    assert any(name.startswith("the word '") for name in named)
     for one in told:
         shares = sum(reason["share"] for reason in one["reasons"]) + one["others_share"]
         assert shares == pytest.approx(one["score"], abs=1e-4)
