@@ -36,7 +36,7 @@ def test_links_are_skills_and_words_of_one_length_or_nothing(task, links):
 def test_links_of_skills_alone_have_no_words(task):
     found = fitted(task, "links_skills", seed=0)
     assert found.vectors is not None
-    assert found.vectors[0].shape[1] == len(task.inventory)
+    assert found.vectors[0].toarray().shape[1] == len(task.inventory)
     assert (found.words, found.told["active_words"]) == ((), 0)
 
 
