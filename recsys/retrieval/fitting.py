@@ -18,6 +18,7 @@ from tqdm import tqdm
 from recsys.checkpoint import Saver, latest, restore
 from recsys.data.interactions import Interactions
 from recsys.data.stream import stream
+from recsys.parallel.placement import settled
 from recsys.retrieval.evaluation import evaluate
 from recsys.retrieval.user_batches import UserBatches
 from recsys.retrieval.vectors import TowerVectors, embed
@@ -122,7 +123,7 @@ class _Run:
         like = blueprint(self.learner)
         restored = restore(self.directory, like, spec=self._spec(), step=found)
         notes = restored.checkpoint.notes
-        self.state, self.epoch = restored.state, notes["epoch"]
+        self.state, self.epoch = settled(restored.state), notes["epoch"]
         self.best, self.stale, self.history = notes["best"], notes["stale"], notes["history"]
         self.mine(self.vectors())
 

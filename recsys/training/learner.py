@@ -17,7 +17,7 @@ from jaxtyping import Array, Float
 from recsys.features.batch import Batch
 from recsys.parallel.exchange import Exchange
 from recsys.parallel.mesh import make_mesh, split
-from recsys.parallel.placement import place, shardings
+from recsys.parallel.placement import place, settled, shardings
 from recsys.tables.base import Context
 from recsys.training.cached import require_cached
 from recsys.training.passes import row_noise
@@ -82,9 +82,8 @@ class Learner:
 
     def start(self) -> State:
         """The state before the first step, on the mesh."""
-        if isinstance(self._model, nnx.Module):
-            return place(self.fresh(), self.layout)
-        return self._fresh()
+        is_built = isinstance(self._model, nnx.Module)
+        return settled(place(self.fresh(), self.layout) if is_built else self._fresh())
 
     def step(self, state: State, batch: Batch) -> tuple[State, Report]:
         """One step of training, and the tables' own work on the whole table where it is due."""

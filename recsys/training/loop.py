@@ -23,6 +23,7 @@ from recsys.checkpoint import ASYNC_LIMIT_BYTES, Saver, latest, restore
 from recsys.data.examples import Examples
 from recsys.data.loader import Loader
 from recsys.data.stream import stream
+from recsys.parallel.placement import settled
 from recsys.training.evaluation import evaluate
 from recsys.training.learner import Learner
 from recsys.training.log import MetricsLog
@@ -217,7 +218,7 @@ class _Run:
         assert self.directory is not None
         like, spec = blueprint(self.learner), self._spec()
         restored = restore(self.directory, like, spec=spec, step=step)
-        self.state, self.step, self.saved = restored.state, step, step
+        self.state, self.step, self.saved = settled(restored.state), step, step
         self.best, self.stale = (restored.checkpoint.notes[name] for name in ("best", "stale"))
 
     def _spec(self) -> dict[str, Any]:
