@@ -1,9 +1,10 @@
-"""Twenty explanations, unedited, for a person to judge: which skills made a job come first.
+"""Twenty explanations, unedited, for a person to judge: which reasons made a job come first.
 
 Profiles of the test split are drawn by a seed, ten of O*NET and ten of ESCO, from words alone. Each
 comes with the job that the space ranks first, the grade that the knowledge base gives the two, and
-the skills whose shares add up to the score. The vectors are those that `experiments.explicit.run`
-kept. Writes `results/explanations.json`, `results/explanations.md` and a picture of the first one.
+the skills and words whose shares add up to the score. The vectors are those that
+`experiments.explicit.run` kept. Writes `results/explanations.json`, `results/explanations.md` and a
+picture of the first one.
 
     RECSYS_DATA=folder python -m experiments.explicit.explanations
 """
@@ -25,7 +26,7 @@ from experiments.results import RESULTS
 from recsys.report.plots import explanation
 
 NAME = "explanations"
-SHOWN = 10  # skills of an explanation
+SHOWN = 10  # reasons of an explanation
 Told = dict[str, Any]
 
 
@@ -52,14 +53,18 @@ def main(choice: Explanations) -> None:
         vectors = tuple(
             sparse.load_npz(path.with_suffix(f".{side}.npz")) for side in ("profiles", "jobs")
         )
-        told += explain(task, *vectors, count=choice.count, seed=choice.seed)
+        words = json.loads(path.with_suffix(".words.json").read_text())
+        names = (*task.inventory.names, *words)
+        told += explain(task, *vectors, names=names, count=choice.count, seed=choice.seed)
     choice.results.mkdir(parents=True, exist_ok=True)
     (choice.results / f"{NAME}.json").write_text(json.dumps(told, indent=1) + "\n")
     (choice.results / f"{NAME}.md").write_text(as_text(told))
     (choice.results / f"{NAME}.png").write_bytes(drawn(told[0]))
 
 
-def explain(task: Protocol, profiles: Any, jobs: Any, *, count: int, seed: int) -> list[Told]:
+def explain(
+    task: Protocol, profiles: Any, jobs: Any, *, names: Sequence[str], count: int, seed: int
+) -> list[Told]:
     """Profiles drawn at random, each with the job that comes first and why."""
     told = task.parts["test"].relevance
     grades: Any = told.grades
@@ -78,9 +83,10 @@ def explain(task: Protocol, profiles: Any, jobs: Any, *, count: int, seed: int) 
                 "grade": float(grades[profile, job]),
                 "score": round(float(shares.sum()), 5),
                 "reasons": [
-                    {"skill": task.inventory.names[n], "share": round(float(shares[n]), 5)}
+                    {"name": names[n], "share": round(float(shares[n]), 5)}
                     for n in best[:SHOWN].tolist()
                 ],
+                "skills_share": round(float(shares[: len(task.inventory)].sum()), 5),
                 "others": len(best[SHOWN:]),
                 "others_share": round(float(shares[best[SHOWN:]].sum()), 5),
             }
@@ -90,7 +96,7 @@ def explain(task: Protocol, profiles: Any, jobs: Any, *, count: int, seed: int) 
 
 def drawn(one: Told) -> bytes:
     """A picture of an explanation."""
-    shares = [(reason["skill"], reason["share"]) for reason in one["reasons"]]
+    shares = [(reason["name"], reason["share"]) for reason in one["reasons"]]
     return explanation(shares, [], title=f"score {one['score']:.3f}", kind="png")
 
 
@@ -100,17 +106,17 @@ def as_text(told: Sequence[dict[str, Any]]) -> str:
         "# Explanations, unedited",
         "",
         "Written by `python -m experiments.explicit.explanations`: profiles drawn at random from",
-        "the test split, the job that came first, and the skills that made it. A grade of 4 is the",
-        "profile's own occupation, 0 is one that the knowledge base does not relate to it.",
+        "the test split, the job that came first, and the skills and words that made it. A grade",
+        "of 4 is the profile's own occupation, 0 one that the knowledge base does not relate.",
     ]
     for number, one in enumerate(told, start=1):
         spoken = "; ".join(one["profile"].splitlines())
         lines += ["", f"## {number}. {one['data']}, grade {one['grade']:g}", ""]
         lines += [f"**Profile.** {spoken}", "", f"**Job.** {' '.join(one['job'].split())}", ""]
-        lines += ["| skill | share |", "| --- | ---: |"]
-        lines += [f"| {reason['skill']} | {reason['share']:.4f} |" for reason in one["reasons"]]
+        lines += ["| reason | share |", "| --- | ---: |"]
+        lines += [f"| {reason['name']} | {reason['share']:.4f} |" for reason in one["reasons"]]
         lines += [f"| {one['others']} others | {one['others_share']:.4f} |"]
-        lines += [f"| **score** | {one['score']:.4f} |"]
+        lines += [f"| **score**, of which skills {one['skills_share']:.4f} | {one['score']:.4f} |"]
     return "\n".join(lines) + "\n"
 
 

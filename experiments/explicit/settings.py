@@ -4,6 +4,7 @@ The explicit space starts from links (`recsys.explicit.linking`): a start at ran
 hundreds of occupations that there are to learn from, ends far below words compared as they are. The
 bias keeps what the tower says of a skill apart until it is sure of it. The latent twin has the same
 encoder, reads the same links, and takes as many steps; `latent_words` is one that reads none.
+`links` and `explicit` have words beside their skills, `links_skills` has skills alone.
 """
 
 import dataclasses
@@ -13,11 +14,13 @@ from recsys.features.ngrams import Ngrams
 from recsys.losses import PositiveUnlabelled
 from recsys.tables import Hash
 
-NAMED, UNNAMED = ("explicit", "links"), ("latent", "latent_words")
+NAMED, UNNAMED = ("explicit", "links", "links_skills"), ("latent", "latent_words")
 MODELS = (*NAMED, *UNNAMED)
 SEEDED = ("explicit", "latent", "latent_words")  # models whose training draws
-LINKED = ("explicit", "links", "latent")  # models that read links
-EXAMPLES = 1.0  # how much documents count for links beside a skill's own words
+SHARES = {"links": 0.6, "links_skills": 0.0}  # of scores that words have, where nothing is trained
+LINKED = ("explicit", *SHARES, "latent")  # models that read links
+EXAMPLES = 2.0  # how much documents count for links beside a skill's own words
+SHARPNESS = 1.5  # of likenesses
 GAIN = 10.0  # of links: the scale of a skill's logits
 
 TWIN = SpaceSettings(

@@ -14,7 +14,7 @@ PICTURES = (".svg", ".png", ".pdf")
 
 @dataclasses.dataclass(frozen=True)
 class Explain:
-    """Says which skills a score is the sum of, and which the profile lacks for the job."""
+    """Says which skills and words a score is the sum of, and which skills the profile lacks."""
 
     space: SpacePath  # that `train --task explicit` wrote
     profile: str  # its text; "" for skills alone
@@ -22,7 +22,7 @@ class Explain:
     profile_skill: tuple[str, ...] = ()  # that the profile states
     job_skill: tuple[str, ...] = ()  # that the job states
     what_if: tuple[str, ...] = ()  # edits of the profile, as "Python=0" or "welding=1"
-    k: K = 10  # skills of each list; fewer where there are fewer
+    k: K = 10  # reasons or skills of each list; fewer where there are fewer
     plot: Path | None = None  # a picture to write: .svg, .png or .pdf
 
     def run(self) -> int:
@@ -39,7 +39,7 @@ class Explain:
         score = sum(share for _, share in shares)
         rest = sum(share for _, share in shares[self.k :])
         rows = [*shares[: self.k], *([("all others", rest)] if rest else [])]
-        print(Table("Why", ("skill", "share"), [*rows, ("score", float(score))]))
+        print(Table("Why", ("reason", "share"), [*rows, ("score", float(score))]))
         if missing:
             print(Table("\nMissing", ("skill", "would add"), missing[: self.k]))
         if edits:

@@ -38,6 +38,7 @@ class Choices:
     words: int = 128  # of a text; what is behind them is not read
     width: int = 128  # of a word's vector
     active: int = 64  # most skills of a document
+    word_share: float = 0.6  # of a score that common words have, where texts are linked; 0: none
     batch: int = 128  # pairs a step
     epochs: int = 20  # at most
     rate: float = 1e-3  # learning rate
@@ -51,6 +52,7 @@ class Choices:
             words=self.words,
             width=self.width,
             active=self.active,
+            word_share=self.word_share,
             batch=self.batch,
             epochs=self.epochs,
             rate=self.rate,

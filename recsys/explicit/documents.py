@@ -18,7 +18,8 @@ class Documents:
     """Texts, the skills that come with them, and the skills they are known to have.
 
     `given` is an input: what a profile states beside its text. `known` is what training is told: a
-    grade above 0 for a skill that is there; of all others nobody knows.
+    grade above 0 for a skill that is there; of all others nobody knows. `words` are what a linker
+    says that the words of the text count by themselves; None where none has read it.
 
     Raises:
         ValueError: the parts are of different documents, or an entry is no number of at least 0.
@@ -27,10 +28,13 @@ class Documents:
     texts: tuple[str, ...]
     given: csr_array  # [documents, skills]
     known: csr_array  # [documents, skills]
+    words: csr_array | None = None  # [documents, words]
 
     def __post_init__(self):
         skills = []
-        for name in ("given", "known"):
+        for name in ("given", "known", "words"):
+            if getattr(self, name) is None:
+                continue
             matrix = _checked(getattr(self, name), name)
             rows, columns = size(matrix)
             if rows != len(self.texts):
@@ -82,7 +86,9 @@ class Documents:
         texts = tuple(self.texts[number] for number in numbers.tolist())
         given: Any = self.given
         known: Any = self.known
-        return Documents(texts, given[numbers], known[numbers])
+        words: Any = self.words
+        own = None if words is None else words[numbers]
+        return Documents(texts, given[numbers], known[numbers], own)
 
     def between(self, start: int, stop: int) -> "Documents":
         """Some that stand side by side."""
@@ -149,6 +155,16 @@ def by_name(
     numbers = np.array([number for own in found for number in own], np.int64)
     grades = np.array([grade for own in found for grade in own.values()], np.float32)
     return sparse.csr_array((grades, numbers, counts), shape=(len(found), len(inventory)))
+
+
+def largest(rows: csr_array, most: int) -> csr_array:
+    """The largest entries of each row, so many at most."""
+    count = np.diff(rows.indptr)
+    row = np.repeat(np.arange(len(count)), count)
+    data: Any = rows.data
+    order = np.lexsort((-data, row))
+    kept = order[np.arange(len(row)) - rows.indptr[row] < most]
+    return csr_array((data[kept], (row[kept], rows.indices[kept])), shape=size(rows))
 
 
 def _checked(matrix: Any, name: str) -> csr_array:

@@ -15,7 +15,7 @@ from recsys.models.explicit import SKILLS, TEXT, Explicit, Pairs
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Skills:
-    """Rows of skills as rectangles; where a row has more than fit, its highest grades are kept."""
+    """Rows of skills, or of words, as rectangles; of more than fit, the highest grades are kept."""
 
     numbers: Int32[np.ndarray, "rows most"]
     grades: Float32[np.ndarray, "rows most"]  # 0 is padding
@@ -38,10 +38,22 @@ def encoded(spec: Explicit, documents: Documents) -> Pairs:
         parts.append((np.zeros_like(words), words, given > 0))
     assert [f.name for f in schema.features] == [TEXT, SKILLS][: len(parts)]
     high, low, valid = (np.concatenate(side, axis=1) for side in zip(*parts, strict=True))
-    return alone(high, low, valid, given)
+    own = spoken(spec, documents)
+    return alone(high, low, valid, given, own.numbers, own.grades)
 
 
-def alone(high: ArrayOf, low: ArrayOf, valid: ArrayOf, given: ArrayOf) -> Pairs:
+def spoken(spec: Explicit, documents: Documents) -> Skills:
+    """The words of documents that stand for themselves; nothing where no linker has read them."""
+    if documents.words is None or not spec.words:
+        most = spec.spoken if spec.words else 0
+        shape = (len(documents), most)
+        return Skills(np.zeros(shape, np.int32), np.zeros(shape, np.float32))
+    return rectangle(documents.words, most=spec.spoken)
+
+
+def alone(
+    high: ArrayOf, low: ArrayOf, valid: ArrayOf, given: ArrayOf, words: ArrayOf, counts: ArrayOf
+) -> Pairs:
     """Documents that are not compared, and of which nothing is known."""
     rows = high.shape[0]
     return Pairs(
@@ -54,6 +66,8 @@ def alone(high: ArrayOf, low: ArrayOf, valid: ArrayOf, given: ArrayOf) -> Pairs:
         given=given,
         known=np.zeros((rows, 0), np.int32),
         grade=np.zeros((rows, 0), np.float32),
+        words=words,
+        counts=counts,
         is_relevant=np.zeros((0, 0), bool),
         log_count=np.zeros(0, np.float32),
         pair_weight=np.zeros(0, np.float32),
@@ -79,5 +93,5 @@ def rectangle(rows: csr_array, *, most: int) -> Skills:
 
 def taken(batch: Batch, rows: Integer[np.ndarray, "taken"]) -> dict[str, np.ndarray]:
     """What some rows of encoded documents read, by name."""
-    names = ("high", "low", "valid", "numbers", "label", "weight", "given")
+    names = ("high", "low", "valid", "numbers", "label", "weight", "given", "words", "counts")
     return {name: np.asarray(getattr(batch, name))[rows] for name in names}

@@ -1,7 +1,8 @@
 """Why a score: the share of each skill, what is missing, and what an edit would change.
 
 A score is the sum over skills of w_k p_k q_k. Vectors hold sqrt-of-w shares of it (a_k p_k and
-a'_k q_k), so that the product of two entries is the share of a skill, exactly.
+a'_k q_k), so that the product of two entries is the share of a skill, exactly. Where words are
+entries as well, the same holds of them.
 """
 
 import dataclasses
@@ -12,7 +13,7 @@ from jaxtyping import Float32
 
 from recsys.explicit.inventory import Inventory
 
-Vector = Float32[np.ndarray, " skills"]
+Vector = Float32[np.ndarray, " named"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,19 +31,19 @@ def shares(inventory: Inventory, profile: Vector, job: Vector) -> list[tuple[str
 
 
 def missing(
-    inventory: Inventory, profile: Vector, job: Vector, weights: Vector
+    inventory: Inventory, profile: Vector, job: Vector, level: Vector
 ) -> list[tuple[str, float]]:
     """Skills of the job that the profile has less of than of its strongest, and what the score
-    would win if it had them as much; most first.
+    would win if it had them as much, the level of each; most first.
     """
-    return _named(inventory, np.maximum(stated(profile, weights) - profile, 0) * job)
+    return _named(inventory, np.maximum(level - profile, 0) * job)
 
 
 def edited(
     inventory: Inventory,
     profile: Vector,
     job: Vector,
-    weights: Vector,
+    level: Vector,
     values: Mapping[str, float],
 ) -> WhatIf:
     """The score with other values of some skills: 0 takes one away, 1 is as much as the profile has
@@ -57,7 +58,6 @@ def edited(
             f"A skill is edited to a value of at least 0, got {wrong[0]}: 0 takes it away, 1 is "
             "as much as the profile has of its strongest."
         )
-    level = stated(profile, weights)
     before = float(profile @ job)
     numbers = {name: inventory.number(name) for name in values}
     moved = tuple(

@@ -4,12 +4,17 @@ A skill is like a text in so far as their words are, weighted by rarity: words o
 description, and words of documents that are known to have it (Rocchio's centroid, 1971). That is
 explicit semantic analysis (Gabrilovich and Markovitch, IJCAI 2007) with the inventory for an
 encyclopaedia, and a little supervision. The skills most like a text are taken for stated by it.
+
+Skills keep what a text is about and lose the odd word that only two texts share. So the words
+themselves are dimensions too, beside the skills and named as words: TF-IDF of stems (Salton and
+Buckley, Information Processing and Management, 1988). A score is then the sum over both.
 """
 
 import dataclasses
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +28,7 @@ from Stemmer import Stemmer
 
 from recsys.data.interactions import size
 from recsys.durable import save_whole
-from recsys.explicit.documents import Documents
+from recsys.explicit.documents import Documents, largest
 from recsys.explicit.inventory import Inventory
 
 WORD = re.compile(r"[^\W_][\w+#]*")
@@ -40,18 +45,28 @@ class Stems:
         self._stemmer = Stemmer("english")
 
     def __call__(self, text: str) -> list[str]:
-        found = WORD.findall(text[:LONGEST].casefold())
-        return self._stemmer.stemWords([word for word in found if word not in ENGLISH_STOP_WORDS])
+        return self._stemmer.stemWords(_words(text))
+
+    def forms(self, texts: Iterable[str]) -> dict[str, str]:
+        """The form that each stem has most often; of equal ones, the first that was met."""
+        counts = Counter(word for text in texts for word in _words(text))
+        found = [word for word, _ in counts.most_common()]
+        told: dict[str, str] = {}
+        for stem, word in zip(self._stemmer.stemWords(found), found, strict=True):
+            told.setdefault(stem, word)
+        return told
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Linker:
-    """Links texts to skills; `learn` makes one."""
+    """Links texts to skills, and says what their words count; `learn` makes one."""
 
     vectorizer: TfidfVectorizer
+    forms: tuple[str, ...]  # what each term is called: its commonest form
     skills: csr_array  # [terms, skills]: how much each term counts for a skill
     rarity: Float32[np.ndarray, " skills"]  # the log of how seldom a text is linked to it
     most: int  # skills of a text
+    most_words: int  # words of a text
     sharpness: float  # power of a likeness: the larger, the more the best count
 
     @classmethod
@@ -61,8 +76,9 @@ class Linker:
         documents: Sequence[Documents],
         *,
         most: int = 64,
-        examples: float = 0.5,
-        sharpness: float = 2.0,
+        most_words: int = 64,
+        examples: float = 2.0,
+        sharpness: float = 1.5,
     ) -> "Linker":
         """From the texts of skills, and from documents that are known to have them.
 
@@ -79,14 +95,22 @@ class Linker:
             by_skill = normalize(csr_array(known.T), norm="l1")
             told = told + examples * csr_array(normalize(by_skill @ words))
         terms = csr_array(csr_array(normalize(csr_array(told))).T)
-        count = len(inventory)
-        plain = cls(vectorizer, terms, np.ones(count, np.float32), min(most, count), sharpness)
-        linked = np.zeros(count)
-        for _, places, values in plain.strongest(texts):
-            linked += np.bincount(places[values > 0], minlength=count)
-        share = linked / max(1, len(texts))
-        rarity = np.log((1 + SMOOTHING) / (share + SMOOTHING)).astype(np.float32)
-        return dataclasses.replace(plain, rarity=rarity)
+        spoken = Stems().forms([*texts, *inventory.texts])
+        plain = cls(
+            vectorizer=vectorizer,
+            forms=tuple(spoken[str(term)] for term in vectorizer.get_feature_names_out()),
+            skills=terms,
+            rarity=np.ones(len(inventory), np.float32),
+            most=min(most, len(inventory)),
+            most_words=most_words,
+            sharpness=sharpness,
+        )
+        return dataclasses.replace(plain, rarity=plain.rarity_in(texts))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of words, where they stand beside skills."""
+        return tuple(f"the word {form!r}" for form in self.forms)
 
     def link(self, texts: Sequence[str]) -> csr_array:
         """[texts, skills] amounts, of length 1 each; nothing for a text without a known word."""
@@ -104,20 +128,44 @@ class Linker:
         found = csr_array((np.concatenate(amounts), places), shape=shape, dtype=np.float32)
         return csr_array(normalize(found), dtype=np.float32)
 
+    def words(self, texts: Sequence[str]) -> csr_array:
+        """[texts, words] TF-IDF weights of the words that count most, of length 1 each."""
+        if not texts:
+            return csr_array((0, len(self.forms)), dtype=np.float32)
+        found = largest(csr_array(self.vectorizer.transform(texts)), self.most_words)
+        return csr_array(normalize(found), dtype=np.float32)
+
     def linked(self, documents: Documents, *, gain: float = 1.0) -> Documents:
-        """Documents that state what they are linked to as well; what was stated counts as 1.
+        """Documents that state what they are linked to as well, what was stated counts as 1; and
+        what their words count.
 
         Args:
             gain: of the links, which have length 1 a document.
         """
         given: Any = self.link(documents.texts) * np.float32(gain)
-        return dataclasses.replace(documents, given=csr_array(given.maximum(documents.given)))
+        given = csr_array(given.maximum(documents.given))
+        return dataclasses.replace(documents, given=given, words=self.words(documents.texts))
+
+    def vectors(self, documents: Documents, *, gain: float = 1.0, share: float = 0.6) -> csr_array:
+        """[documents, skills and words]: the space of links by itself, nothing trained. A score is
+        (1 - share) times the cosine of skills and share times that of words.
+
+        Args:
+            gain: of the links, beside stated skills.
+        """
+        told = self.linked(documents, gain=gain)
+        skills: Any = normalize(largest(told.given, self.most))
+        if share == 0:
+            return csr_array(skills)
+        both = [skills * np.sqrt(1 - share), told.words * np.sqrt(share)]
+        return csr_array(sparse.hstack(both, format="csr"), dtype=np.float32)
 
     def save(self, path: Path) -> None:
         """Writes a folder, which is made: words, and arrays without pickles."""
         path.mkdir(parents=True)
         terms = [str(term) for term in self.vectorizer.get_feature_names_out()]
-        told = {"terms": terms, "most": self.most, "sharpness": self.sharpness}
+        told = {"terms": terms, "forms": self.forms, "sharpness": self.sharpness}
+        told |= {"most": self.most, "most_words": self.most_words}
         (path / TERMS).write_text(json.dumps(told, ensure_ascii=False), encoding="utf-8")
         save_whole(path / RARITY, {"idf": self.vectorizer.idf_, "rarity": self.rarity})
         sparse.save_npz(path / WEIGHTS, self.skills)
@@ -131,7 +179,24 @@ class Linker:
         vectorizer = _vectorizer(told["terms"])
         vectorizer.idf_ = idf
         skills = csr_array(sparse.load_npz(path / WEIGHTS))
-        return cls(vectorizer, skills, rarity, told["most"], told["sharpness"])
+        return cls(
+            vectorizer=vectorizer,
+            forms=tuple(told["forms"]),
+            skills=skills,
+            rarity=rarity,
+            most=told["most"],
+            most_words=told["most_words"],
+            sharpness=told["sharpness"],
+        )
+
+    def rarity_in(self, texts: Sequence[str]) -> Float32[np.ndarray, " skills"]:
+        """The log of how seldom texts are linked to each skill."""
+        count = size(self.skills)[1]
+        linked = np.zeros(count)
+        for _, places, values in self.strongest(texts):
+            linked += np.bincount(places[values > 0], minlength=count)
+        share = linked / max(1, len(texts))
+        return np.log((1 + SMOOTHING) / (share + SMOOTHING)).astype(np.float32)
 
     def strongest(
         self, texts: Sequence[str]
@@ -148,3 +213,9 @@ class Linker:
 def _vectorizer(terms: list[str] | None = None) -> TfidfVectorizer:
     chosen: Any = {"analyzer": Stems(), "dtype": np.float32}  # which its types do not allow
     return TfidfVectorizer(sublinear_tf=True, vocabulary=terms, **chosen)
+
+
+def _words(text: str) -> list[str]:
+    """Words that say something, as far as a text is read."""
+    found = WORD.findall(text[:LONGEST].casefold())
+    return [word for word in found if word not in ENGLISH_STOP_WORDS]

@@ -65,6 +65,8 @@ class SpaceSettings:
     terms: int = 65_536  # hashed weights of n-grams
     link_gain: float = 10.0  # of what a linker says, where a space has one: the scale of logits
     bias: float = 0.0  # of a skill at the start; below 0, only what words say clearly counts
+    active_words: int = 64  # most words of a document that stand for themselves
+    word_share: float = 0.6  # of a score that words have, where a linker counts them; 0: none
 
     def __post_init__(self):
         counts = (self.width, self.lookups, self.batch, self.epochs, self.patience)
@@ -100,6 +102,12 @@ def model_of(settings: SpaceSettings, inventory: Inventory, train: Relevance) ->
                 f"Documents want skills of the inventory, {len(inventory):,}, got "
                 f"{documents.skills:,}: number them by it."
             )
+    has_words = settings.head == "explicit" and settings.word_share > 0
+    if has_words and words_of(train.profiles) != words_of(train.jobs):
+        raise ValueError(
+            f"Profiles and jobs want words of one linker, got {words_of(train.profiles):,} and "
+            f"{words_of(train.jobs):,}: have both linked by it."
+        )
     most = max(_most(train.profiles), _most(train.jobs), settings.active)
     stated = min(most, MOST_STATED, len(inventory))
     return Explicit(
@@ -118,6 +126,9 @@ def model_of(settings: SpaceSettings, inventory: Inventory, train: Relevance) ->
         known_weight=settings.known_weight,
         terms=settings.terms,
         bias=settings.bias,
+        words=words_of(train.profiles) if has_words else 0,
+        spoken=settings.active_words,
+        share=settings.word_share,
     )
 
 
@@ -141,6 +152,11 @@ def recipe_of(settings: SpaceSettings, *, steps: int, seed: int) -> Recipe:
         warmup=max(1, steps // 20),
         seed=seed,
     )
+
+
+def words_of(documents: Documents) -> int:
+    """How many words a linker counts; 0 where none has read them."""
+    return 0 if documents.words is None else size(documents.words)[1]
 
 
 def _most(documents: Documents) -> int:

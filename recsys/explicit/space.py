@@ -1,6 +1,7 @@
 """A fitted space: vectors of documents, scores with reasons, and a directory that holds it all."""
 
 import dataclasses
+import functools
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from recsys.explicit.documents import Documents
 from recsys.explicit.explaining import WhatIf
 from recsys.explicit.inventory import Inventory
 from recsys.explicit.linking import Linker
-from recsys.explicit.settings import SpaceSettings
+from recsys.explicit.settings import SpaceSettings, words_of
 from recsys.explicit.vectors import Programs
 from recsys.models.explicit import SIDES, ExplicitModel
 from recsys.models.heads import NamedHead
@@ -32,8 +33,10 @@ Text = str | Documents  # of one document
 class Space:
     """A model of documents over an inventory of skills.
 
-    A text is read up to its first `settings.words` words. A document that says nothing, neither in
-    words nor in skills, has the zero vector and scores 0.
+    A text is read up to its first `settings.words` words, by a linker whole. A document that says
+    nothing, neither in words nor in skills, has the zero vector and scores 0. With a linker, words
+    that documents have in common are entries behind the skills (`names`): they have shares in
+    scores, while lists of skills and of what is missing are of skills alone.
     """
 
     model: ExplicitModel
@@ -51,6 +54,19 @@ class Space:
     def is_explicit(self) -> bool:
         """Whether entries have names."""
         return self.settings.head == "explicit"
+
+    @functools.cached_property
+    def names(self) -> Inventory:
+        """Of the entries of vectors: the skills, and the words behind them."""
+        words = self.model.spec.words
+        if not words:
+            return self.inventory
+        if self.linker is None:
+            raise ValueError(
+                f"This space has {words:,} words beside its skills, and no linker that names them: "
+                "give the one that counted them."
+            )
+        return Inventory((*self.inventory.names, *self.linker.names))
 
     def profile_vectors(self, documents: Documents) -> Any:
         """Vectors whose products with those of jobs are the scores: a csr_array where entries have
@@ -79,17 +95,17 @@ class Space:
     def skills(
         self, text: Text, *, side: str = "profile", most: int = 10
     ) -> list[tuple[str, float]]:
-        """The strongest entries of a document's vector, by name."""
+        """The strongest skills of a document's vector, by name."""
         self._require_names()
         if side not in SIDES:
             raise ValueError(f"A document is of a {' or a '.join(SIDES)}, got {side!r}: say which.")
-        vector = self._one(text, SIDES.index(side))
+        vector = self._one(text, SIDES.index(side))[: len(self.inventory)]
         return explaining.shares(self.inventory, vector, np.ones_like(vector))[:most]
 
     def explain(self, profile: Text, job: Text) -> list[tuple[str, float]]:
-        """The skills that the score is the sum of, largest share first."""
+        """The skills and words that the score is the sum of, largest share first."""
         self._require_names()
-        return explaining.shares(self.inventory, self._one(profile, PROFILE), self._one(job, JOB))
+        return explaining.shares(self.names, self._one(profile, PROFILE), self._one(job, JOB))
 
     def explain_pairs(
         self, profiles: Documents | csr_array, jobs: Documents | csr_array
@@ -120,11 +136,13 @@ class Space:
         """
         self._require_names()
         one, other = self._one(profile, PROFILE), self._one(job, JOB)
-        return explaining.missing(self.inventory, one, other, self._weights)
+        skills = slice(len(self.inventory))
+        level = self._level(one)[skills]
+        return explaining.missing(self.inventory, one[skills], other[skills], level)
 
     def what_if(self, profile: Text, job: Text, values: Mapping[str, float]) -> WhatIf:
-        """The score with other values of some skills of the profile: 0 takes one away, 1 is as much
-        as the profile has of its strongest. Nothing else changes: the score moves by the skill's
+        """The score with other values of some skills or words of the profile: 0 takes one away, 1
+        is as much as the profile has of its strongest. Nothing else changes: the score moves by its
         share.
 
         Raises:
@@ -132,7 +150,7 @@ class Space:
         """
         self._require_names()
         one, other = self._one(profile, PROFILE), self._one(job, JOB)
-        return explaining.edited(self.inventory, one, other, self._weights, values)
+        return explaining.edited(self.names, one, other, self._level(one), values)
 
     def documents(
         self,
@@ -204,7 +222,7 @@ class Space:
         documents = self._read(documents)
         return self._programs.logits(documents, side)  # type: ignore[attr-defined]
 
-    def _one(self, text: Text, side: int) -> Float32[np.ndarray, " skills"]:
+    def _one(self, text: Text, side: int) -> Float32[np.ndarray, " named"]:
         """The vector of one document, whole."""
         documents = self.documents([text]) if isinstance(text, str) else text
         if len(documents) != 1:
@@ -214,20 +232,23 @@ class Space:
             )
         programs: Programs = self._programs  # type: ignore[attr-defined]
         found = programs.entries(self._read(documents), side)
-        vector = np.zeros(len(self.inventory), np.float32)
-        vector[found.places[0]] = found.values[0]
+        vector = np.zeros(self.model.spec.named, np.float32)
+        np.maximum.at(vector, found.places[0], found.values[0])
         return vector
 
-    @property
-    def _weights(self) -> Float32[np.ndarray, " skills"]:
-        """Of skills, on the side of profiles."""
+    def _level(self, profile: Float32[np.ndarray, " named"]) -> Float32[np.ndarray, " named"]:
+        """What each skill has where it is as strong as the profile's strongest, and each word."""
+        skills = self.model.spec.skills
         head = self.model.heads[PROFILE]
         assert isinstance(head, NamedHead)
-        return np.asarray(head.weights)
+        found = [explaining.stated(profile[:skills], np.asarray(head.weights))]
+        for words in [*self.model.spoken][:1]:
+            found.append(explaining.stated(profile[skills:], np.asarray(words.weights)))
+        return np.concatenate(found)
 
     def _named(self, numbers: np.ndarray, values: np.ndarray) -> list[tuple[str, float]]:
         order = np.argsort(-values, kind="stable")
-        names = self.inventory.names
+        names = self.names.names
         return [
             (names[number], value)
             for number, value in zip(numbers[order].tolist(), values[order].tolist(), strict=True)
@@ -239,6 +260,12 @@ class Space:
             raise ValueError(
                 f"This space has {len(self.inventory):,} skills, got documents over "
                 f"{documents.skills:,}: number their skills by its inventory."
+            )
+        words = self.model.spec.words
+        if self.linker is None and words_of(documents) not in (0, words) and words:
+            raise ValueError(
+                f"This space has {words:,} words, got documents that another linker read, of "
+                f"{words_of(documents):,}: have them linked by its own."
             )
         if self.linker is None or not len(documents):
             return documents

@@ -60,7 +60,7 @@ class Programs:
 
     def sparse(self, documents: Documents, side: int) -> csr_array:
         """The vectors of documents, by the entries above 0."""
-        return as_rows(self.entries(documents, side), self.spec.skills)
+        return as_rows(self.entries(documents, side), self.spec.named)
 
     def entries(self, documents: Documents, side: int) -> Entries:
         """The same by place."""
@@ -109,10 +109,14 @@ def shortened(batch: Pairs, spec: Explicit, words: int, *, rows: int) -> Told:
         found[: len(array), kept:] = array[:, length:]
         return found
 
-    given = np.asarray(batch.given)
-    padded = np.zeros((rows, given.shape[1]), np.float32)
-    padded[: len(given)] = given
-    return {"high": cut("high"), "low": cut("low"), "valid": cut("valid"), "given": padded}
+    def padded(name: str) -> np.ndarray:
+        array = np.asarray(getattr(batch, name))
+        found = np.zeros((rows, array.shape[1]), array.dtype)
+        found[: len(array)] = array
+        return found
+
+    told = {name: cut(name) for name in ("high", "low", "valid")}
+    return told | {name: padded(name) for name in ("given", "words", "counts")}
 
 
 def blocks(count: int) -> list[tuple[int, int, int]]:
@@ -125,10 +129,10 @@ def blocks(count: int) -> list[tuple[int, int, int]]:
     return found
 
 
-def as_rows(entries: Entries, skills: int) -> csr_array:
-    """Entries as a sparse matrix, in the order of skills."""
+def as_rows(entries: Entries, named: int) -> csr_array:
+    """Entries as a sparse matrix, in the order of their names."""
     places, values = np.asarray(entries.places), np.asarray(entries.values)
     row = np.broadcast_to(np.arange(len(places))[:, None], places.shape)
     is_there = values > 0
     found = (values[is_there], (row[is_there], places[is_there]))
-    return sparse.csr_array(found, shape=(len(places), skills), dtype=np.float32)
+    return sparse.csr_array(found, shape=(len(places), named), dtype=np.float32)

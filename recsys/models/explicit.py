@@ -2,7 +2,12 @@
 
 Our reading of SESA (Bogdanova and Yazdani, ICTIR 2018), whose formulas are not public. A document
 is text and, beside it, skills that it states. One encoder, or one a side, makes a vector of it, and
-a head the amounts of skills (`recsys.models.heads`). Their product is the score.
+a head the amounts of skills (`recsys.models.heads`). Their product is the score. Where a linker has
+counted words, these are entries as well, numbered behind the skills: a score is then
+
+    (1 - share) sum over skills of w_k p_k q_k + share sum over words of v_t x_t y_t
+
+with p, q, x and y of length 1.
 """
 
 import dataclasses
@@ -28,7 +33,7 @@ from recsys.losses import (
     Scores,
     Softmax,
 )
-from recsys.models.heads import LatentHead, NamedHead, spread
+from recsys.models.heads import LatentHead, NamedHead, WordHead, spread
 from recsys.pytree import pytree
 from recsys.spec import spec
 from recsys.tables.base import Context
@@ -48,6 +53,8 @@ class Pairs(Batch):
     given: Float32[ArrayOf, "documents stated"]  # grades of the skills that documents state
     known: Int32[ArrayOf, "documents known"]  # skills that are known to be there
     grade: Float32[ArrayOf, "documents known"]  # of those; 0 is padding
+    words: Int32[ArrayOf, "documents spoken"]  # that stand for themselves
+    counts: Float32[ArrayOf, "documents spoken"]  # how much each counts; 0 is padding
     is_relevant: Bool[ArrayOf, "pairs pairs"]  # profiles by jobs: no negatives to each other
     log_count: Float32[ArrayOf, " pairs"]  # of how often each job is expected in a batch
     pair_weight: Float32[ArrayOf, " pairs"]  # 0 where the job is not relevant to its profile
@@ -73,6 +80,9 @@ class Explicit:
     known_weight: float = 0.3  # of the loss of known skills, beside that of relevance
     terms: int = 65_536  # hashed weights of n-grams
     bias: float = 0.0  # of a skill at the start; below 0, only what words say clearly counts
+    words: int = 0  # that are entries beside the skills
+    spoken: int = 64  # most words of a document
+    share: float = 0.6  # of a score that words have, where there are some
 
     def __post_init__(self):
         counts = (self.skills, self.active, self.dim, self.terms)
@@ -84,6 +94,15 @@ class Explicit:
             )
         if self.head not in ("explicit", "latent"):
             raise ValueError(f"A head is explicit or latent, got {self.head!r}: choose one.")
+        if not 0 <= self.share < 1 or self.words < 0 or self.spoken < 1:
+            raise ValueError(
+                "Explicit wants a share of words in [0, 1), words of at least 0 and spoken of at "
+                f"least 1, got {self.share}, {self.words} and {self.spoken}."
+            )
+        if self.head == "latent" and self.words:
+            raise ValueError(
+                f"A latent vector has no names, and no place for {self.words:,} words: set words=0."
+            )
         features = {feature.name: feature for feature in self.schema.features}
         if TEXT not in features or features[TEXT].ngrams is None or set(features) - {TEXT, SKILLS}:
             raise ValueError(
@@ -102,6 +121,11 @@ class Explicit:
     def stated(self) -> Feature | None:
         """The feature of skills that are stated, if they are."""
         return next((f for f in self.schema.features if f.name == SKILLS), None)
+
+    @property
+    def named(self) -> int:
+        """How many entries of a vector have names: skills, then words."""
+        return self.skills + self.words
 
     def build(self, *, rngs: nnx.Rngs) -> "ExplicitModel":
         return ExplicitModel(self, rngs=rngs)
@@ -126,6 +150,7 @@ class ExplicitModel(nnx.Module):
         self.encoders = nnx.List([spec.encoder.build(width, rngs=rngs) for _ in range(sides)])
         self.mixes = nnx.List([nnx.Param(jnp.full(1, 0.5, jnp.float32)) for _ in range(sides)])
         self.heads = nnx.List([self._head(width, rngs) for _ in range(sides)])
+        self.spoken = nnx.List([WordHead(spec.words) for _ in range(sides if spec.words else 0)])
 
     def told(self, vectors: Vectors, batch: Batch, side: int) -> Float[Array, "documents width"]:
         """What documents say, text and stated skills together, at length 1; 0: nothing."""
@@ -159,7 +184,7 @@ class ExplicitModel(nnx.Module):
         """The vectors of documents, whole."""
         if self.spec.head == "latent":
             return self._latent(self.told(vectors, batch, side), side)
-        return spread(*self.entries(vectors, batch, side), self.spec.skills)
+        return spread(*self.entries(vectors, batch, side), self.spec.named)
 
     def loss(self, vectors: Vectors, batch: Pairs, context: Context) -> Float[Array, ""]:
         """The loss of relevance and that of known skills."""
@@ -170,7 +195,7 @@ class ExplicitModel(nnx.Module):
             return self._relevance(found[:pairs], found[pairs : 2 * pairs], batch)
         logits = self._by_side(lambda part, side: self._named(side).logits(part), told, pairs)
         found = [
-            spread(*self._entries(logits[at], told[at], _take(batch, at), side), self.spec.skills)
+            spread(*self._entries(logits[at], told[at], _take(batch, at), side), self.spec.named)
             for side, at in enumerate((slice(0, pairs), slice(pairs, 2 * pairs)))
         ]
         relevance = self._relevance(found[0], found[1], batch)
@@ -225,7 +250,19 @@ class ExplicitModel(nnx.Module):
         if self.spec.stated is not None:
             given = spread(self._stated(batch), self._grades(batch), self.spec.skills)
         places, values = head.largest(head.amounts(logits, given, told), given)
-        return Entries(places, unit(values) if self.spec.cosine else values)
+        found = Entries(places, unit(values) if self.spec.cosine else values)
+        return self._with_words(found, batch, side) if self.spec.words else found
+
+    def _with_words(self, found: Entries, batch: Batch, side: int) -> Entries:
+        """Entries of skills, and behind them those of words."""
+        if not isinstance(batch, Pairs):
+            raise ValueError("This model reads words that a linker counts: encode what it linked.")
+        own, share = jnp.asarray(batch.words), self.spec.share
+        spoken = self.spoken[side % len(self.spoken)](own, jnp.asarray(batch.counts))
+        return Entries(
+            jnp.concatenate([found.places, own + self.spec.skills], axis=1),
+            jnp.concatenate([found.values * (1 - share) ** 0.5, spoken * share**0.5], axis=1),
+        )
 
     def _latent(self, told: Float[Array, "documents width"], side: int) -> Array:
         head = self.heads[side % len(self.heads)]

@@ -1,9 +1,13 @@
-"""What a text becomes: an amount of each of many named skills, or a dense vector without names."""
+"""What a text becomes: an amount of each of many named skills, the words that it uses themselves,
+or a dense vector without names.
+"""
 
 import jax
 import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float, Int32
+
+from recsys.towers.text import unit
 
 SCALE = 10.0  # of a logit at the start: a text that is a skill's own words has this one
 GAIN = 5.0  # of a skill that is stated, at the start: above all that chance suggests
@@ -60,6 +64,23 @@ class NamedHead(nnx.Module):
             order = order + jnp.where(given > 0, 1 + most, 0.0)
         places = jax.lax.top_k(order, self.active)[1]
         return places, jnp.take_along_axis(entries, places, axis=1)
+
+
+class WordHead(nnx.Module):
+    """The words of a text as entries, at length 1: what each counts, times a_t >= 0, learned."""
+
+    def __init__(self, words: int):
+        self.weight = nnx.Param(jnp.ones(words, jnp.float32))
+
+    @property
+    def weights(self) -> Float[Array, " words"]:
+        """a, of which the weight of a word is the product over both sides."""
+        return jnp.abs(self.weight[...])
+
+    def __call__(
+        self, words: Int32[Array, "documents spoken"], counts: Float[Array, "documents spoken"]
+    ) -> Float[Array, "documents spoken"]:
+        return unit(self.weights[words] * counts)
 
 
 class LatentHead(nnx.Module):

@@ -5,6 +5,7 @@ import pytest
 from scipy import sparse
 
 from recsys.explicit import Documents, Inventory, Relevance
+from recsys.explicit.documents import largest
 
 SKILLS = Inventory(("Python", "baking bread", "SQL"), ("a language", "", "of data bases"))
 
@@ -69,6 +70,22 @@ def test_documents_take_skills_by_name_and_by_grade():
 def test_documents_that_do_not_fit_together_are_refused(texts, given, known, told):
     with pytest.raises(ValueError, match=told):
         Documents(texts, sparse.csr_array(given), sparse.csr_array(known))
+
+
+def test_words_of_documents_are_taken_with_them():
+    nothing = sparse.csr_array((2, 3), dtype=np.float32)
+    documents = Documents(("a", "b"), nothing, nothing, sparse.csr_array([[0.0, 1.0], [2.0, 0.0]]))
+    taken = documents.take(np.array([1]))
+    assert taken.words is not None
+    np.testing.assert_array_equal(taken.words.toarray(), [[2, 0]])
+    with pytest.raises(ValueError, match="a row of words a text, got 1 rows for 2"):
+        Documents(("a", "b"), nothing, nothing, taken.words)
+
+
+def test_of_many_entries_the_largest_are_kept():
+    rows = sparse.csr_array(np.array([[1.0, 3, 2], [0, 0, 0], [0, 0, 4]], np.float32))
+    np.testing.assert_array_equal(largest(rows, 2).toarray(), [[0, 3, 2], [0, 0, 0], [0, 0, 4]])
+    np.testing.assert_array_equal(largest(rows, 1).toarray(), [[0, 3, 0], [0, 0, 0], [0, 0, 4]])
 
 
 def test_grades_of_other_documents_are_refused():

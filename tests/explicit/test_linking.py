@@ -1,5 +1,7 @@
 """Links: texts find the skills whose words they use, and those of documents like them."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from scipy.sparse import csr_array
@@ -57,6 +59,35 @@ def test_stated_skills_stay_beside_links(linker):
     )
     given = linker.linked(told, gain=4.0).given.toarray()
     assert given[0] == pytest.approx([4, 0, 1])
+
+
+def test_words_are_called_by_their_commonest_form(linker):
+    assert "the word 'bread'" in linker.names
+    told = Documents.of(["kneads", "kneading dough", "kneading"], INVENTORY)
+    names = Linker.learn(Inventory(("baking",)), [told], examples=0.0).names
+    assert names == ("the word 'baking'", "the word 'dough'", "the word 'kneading'")
+
+
+def test_words_count_by_their_rarity_and_as_many_as_allowed(linker):
+    words = linker.words(["bread, of shirts: bread", ""]).toarray()
+    assert np.linalg.norm(words, axis=1) == pytest.approx([1, 0])
+    assert {linker.forms[place] for place in np.flatnonzero(words[0])} == {"bread", "shirts"}
+    few = dataclasses.replace(linker, most_words=1).words(["bread, shirts, trousers"])
+    assert few.nnz == 1
+    assert linker.words([]).shape == (0, len(linker.forms))
+
+
+def test_links_by_themselves_are_a_space_of_skills_and_words(linker):
+    texts = ("loaves of bread", "bread", "plates")
+    told = Documents.of(texts, INVENTORY, given=[["sewing"], [], []])
+    vectors = linker.vectors(told, gain=2.0, share=0.25)
+    assert vectors.shape == (3, len(INVENTORY) + len(linker.names))
+    skills, words = vectors.toarray()[:, :3], vectors.toarray()[:, 3:]
+    assert np.linalg.norm(skills, axis=1) == pytest.approx(np.full(3, 0.75**0.5))
+    assert np.linalg.norm(words, axis=1) == pytest.approx(np.full(3, 0.25**0.5))
+    assert (skills > 0).sum(axis=1).max() == 2  # most, with stated ones
+    alone = linker.vectors(told, gain=2.0, share=0.0)
+    assert alone.toarray() == pytest.approx(skills / 0.75**0.5)
 
 
 def test_common_skills_count_less_than_rare_ones():

@@ -4,7 +4,6 @@ import dataclasses
 
 import numpy as np
 import pytest
-from scipy.sparse import csr_array
 
 from experiments.explicit import onet
 from experiments.explicit.explanations import as_text, drawn, explain
@@ -15,7 +14,7 @@ from tests.experiments.explicit.bases import onet_base
 
 @pytest.fixture(scope="module")
 def task() -> Protocol:
-    return onet.arrange(onet_base(), None, seed=1).without_skills()
+    return onet.arrange(onet_base(), None, seed=1)
 
 
 @pytest.fixture(scope="module")
@@ -23,27 +22,44 @@ def links(task) -> Fitted:
     return fitted(task, "links", seed=0)
 
 
-def test_links_are_vectors_of_length_one_or_nothing(task, links):
+def test_links_are_skills_and_words_of_one_length_or_nothing(task, links):
     assert links.vectors is not None
-    lengths = np.linalg.norm(links.vectors[0].toarray(), axis=1)
-    assert {round(length, 5) for length in lengths.tolist()} <= {0.0, 1.0}
+    whole, skills = links.vectors[0].toarray(), len(task.inventory)
+    for part, share in ((whole[:, :skills], 0.4), (whole[:, skills:], 0.6)):
+        lengths = np.linalg.norm(part, axis=1)
+        assert {round(length, 5) for length in lengths.tolist()} <= {0.0, round(share**0.5, 5)}
     assert links.scores.shape == task.parts["test"].relevance.grades.shape
     assert links.told["active_skills_most"] <= 64
+    assert 0 < links.told["active_words"] <= links.told["active_words_most"] <= 64
+
+
+def test_links_of_skills_alone_have_no_words(task):
+    found = fitted(task, "links_skills", seed=0)
+    assert found.vectors is not None
+    assert found.vectors[0].toarray().shape[1] == len(task.inventory)
+    assert (found.words, found.told["active_words"]) == ((), 0)
 
 
 def test_shares_add_up_to_the_score_and_the_first_job_is_explained(task, links):
-    profiles, jobs = links.vectors or (None, None)
-    for one in explain(task, profiles, jobs, count=5, seed=3):
+    assert links.vectors is not None
+    profiles, jobs = links.vectors
+    names = (*task.inventory.names, *links.words)
+    told = explain(task, profiles, jobs, names=names, count=5, seed=3)
+    named = [reason["name"] for one in told for reason in one["reasons"]]
+    assert any(name.startswith("the word '") for name in named)
+    for one in told:
         shares = sum(reason["share"] for reason in one["reasons"]) + one["others_share"]
         assert shares == pytest.approx(one["score"], abs=1e-4)
+        assert 0 <= one["skills_share"] <= one["score"]
         row = task.parts["test"].relevance.profiles.texts.index(one["profile"])
         assert one["score"] == pytest.approx(links.scores[row].max(), abs=1e-5)
 
 
 def test_a_page_and_a_picture_show_what_was_told():
-    reasons = [{"skill": "baking", "share": 0.25}, {"skill": "ovens", "share": 0.125}]
+    reasons = [{"name": "baking", "share": 0.25}, {"name": "the word 'oven'", "share": 0.125}]
     one = {"data": "onet", "profile": "Baker\nBake.", "job": "They bake.", "grade": 4.0,
-           "score": 0.5, "reasons": reasons, "others": 3, "others_share": 0.125}  # fmt: skip
+           "score": 0.5, "reasons": reasons, "others": 3, "others_share": 0.125,
+           "skills_share": 0.3}  # fmt: skip
     page = as_text([one])
     assert "## 1. onet, grade 4" in page
     assert "**Profile.** Baker; Bake." in page
@@ -54,9 +70,10 @@ def test_a_page_and_a_picture_show_what_was_told():
 
 def test_vectors_are_kept_beside_the_values(links, tmp_path):
     links.save(tmp_path / "run.npz")
-    assert {path.name for path in tmp_path.iterdir()} == {"run.profiles.npz", "run.jobs.npz"}
+    wanted = {"run.profiles.npz", "run.jobs.npz", "run.words.json"}
+    assert {path.name for path in tmp_path.iterdir()} == wanted
     dataclasses.replace(links, vectors=None).save(tmp_path / "other.npz")
-    assert len([*tmp_path.iterdir()]) == 2
+    assert len([*tmp_path.iterdir()]) == 3
 
 
 def test_stated_skills_are_read_as_words_by_links():
@@ -64,5 +81,5 @@ def test_stated_skills_are_read_as_words_by_links():
     found = fitted(told, "links", seed=0)
     stated = told.parts["test"].relevance.profiles.given
     assert found.vectors is not None
-    vectors: csr_array = found.vectors[0]
-    assert (vectors.toarray()[stated.toarray() > 0] > 0).mean() > 0.9
+    vectors = found.vectors[0].toarray()[:, : len(told.inventory)]
+    assert (vectors[stated.toarray() > 0] > 0).mean() > 0.9
