@@ -22,7 +22,7 @@ from sklearn.feature_extraction.text import TfidfTransformer, TfidfVectorizer
 from sklearn.preprocessing import normalize
 
 from recsys.explicit import Documents, Inventory, Relevance
-from recsys.explicit.linking import Stems
+from recsys.features.links import Stems
 
 logging.getLogger("bm25s").setLevel(logging.WARNING)
 Scores = Float[np.ndarray, "profiles jobs"]

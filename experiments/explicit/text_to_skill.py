@@ -24,7 +24,7 @@ from experiments.explicit import esco, measures, spans
 from experiments.explicit.settings import EXAMPLES
 from experiments.results import Record, device, save
 from recsys.explicit import Inventory, Linker
-from recsys.explicit.linking import Stems
+from recsys.features.links import Stems
 
 NAME = "text_to_skill"
 Matcher = Callable[[Sequence[str]], Float[np.ndarray, "texts skills"]]

@@ -80,7 +80,7 @@ class TrainExplicit:
     task: Literal["clicks", "retrieval", "explicit"] = "explicit"
     out: Path | None = None  # directory of the space, which must be new; by default runs/NAME
     valid: float = 0.1  # share of the profiles that the epoch is chosen by; 0: the last epoch
-    links: bool = True  # texts state what their English words speak of; has no release yet
+    links: bool = True  # texts state what their English words speak of
     seed: int = 0  # of the start, the order and that share
     choices: OmitArgPrefixes[Choices] = Choices()  # the space and how it learns
 

@@ -13,8 +13,9 @@ from scipy.sparse import csr_array
 from recsys.data.loader import place_of
 from recsys.data.order import permute
 from recsys.explicit.documents import Documents, Relevance
-from recsys.explicit.encoding import Skills, encoded, rectangle, taken
+from recsys.explicit.encoding import encoded, taken
 from recsys.explicit.inventory import Inventory
+from recsys.features.links import Rectangle, rectangle
 from recsys.models.explicit import Explicit, Pairs
 
 MOST_KNOWN = 512  # skills that are known of a document; the highest grades, where there are more
@@ -56,7 +57,7 @@ class PairBatches:
         self._stated = [np.asarray(side.given) for side in self._sides]
         most = max(int(np.diff(part.known.indptr).max(initial=1)) for part in documents)
         most = min(most, MOST_KNOWN)
-        self._known: list[Skills] = [rectangle(part.known, most=most) for part in documents]
+        self._known: list[Rectangle] = [rectangle(part.known, most=most) for part in documents]
         self.log_count = self._expected()
 
     @property

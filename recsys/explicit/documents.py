@@ -157,16 +157,6 @@ def by_name(
     return sparse.csr_array((grades, numbers, counts), shape=(len(found), len(inventory)))
 
 
-def largest(rows: csr_array, most: int) -> csr_array:
-    """The largest entries of each row, so many at most."""
-    count = np.diff(rows.indptr)
-    row = np.repeat(np.arange(len(count)), count)
-    data: Any = rows.data
-    order = np.lexsort((-data, row))
-    kept = order[np.arange(len(row)) - rows.indptr[row] < most]
-    return csr_array((data[kept], (row[kept], rows.indices[kept])), shape=size(rows))
-
-
 def _checked(matrix: Any, name: str) -> csr_array:
     """The matrix in float32, sorted, without zeros."""
     if isinstance(matrix, csr_array) and matrix.dtype == np.float32 and not matrix.nnz:

@@ -1,24 +1,15 @@
 """Documents as the arrays that a model reads."""
 
-import dataclasses
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float32, Int32, Integer
-from scipy.sparse import csr_array
+from jaxtyping import Integer
 
 from recsys.explicit.documents import Documents
 from recsys.features.batch import ArrayOf, Batch
 from recsys.features.hashing import split
+from recsys.features.links import Rectangle, rectangle
 from recsys.models.explicit import SKILLS, TEXT, Explicit, Pairs
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Skills:
-    """Rows of skills, or of words, as rectangles; of more than fit, the highest grades are kept."""
-
-    numbers: Int32[np.ndarray, "rows most"]
-    grades: Float32[np.ndarray, "rows most"]  # 0 is padding
 
 
 def encoded(spec: Explicit, documents: Documents) -> Pairs:
@@ -42,12 +33,12 @@ def encoded(spec: Explicit, documents: Documents) -> Pairs:
     return alone(high, low, valid, given, own.numbers, own.grades)
 
 
-def spoken(spec: Explicit, documents: Documents) -> Skills:
+def spoken(spec: Explicit, documents: Documents) -> Rectangle:
     """The words of documents that stand for themselves; nothing where no linker has read them."""
     if documents.words is None or not spec.words:
         most = spec.spoken if spec.words else 0
         shape = (len(documents), most)
-        return Skills(np.zeros(shape, np.int32), np.zeros(shape, np.float32))
+        return Rectangle(np.zeros(shape, np.int32), np.zeros(shape, np.float32))
     return rectangle(documents.words, most=spec.spoken)
 
 
@@ -72,23 +63,6 @@ def alone(
         log_count=np.zeros(0, np.float32),
         pair_weight=np.zeros(0, np.float32),
     )
-
-
-def rectangle(rows: csr_array, *, most: int) -> Skills:
-    """Rows of a matrix as so many entries each."""
-    count = np.diff(rows.indptr)
-    numbers = np.zeros((len(count), most), np.int32)
-    grades = np.zeros((len(count), most), np.float32)
-    if not rows.nnz:
-        return Skills(numbers, grades)
-    row = np.repeat(np.arange(len(count)), count)
-    data: Any = rows.data
-    order = np.lexsort((-data, row))
-    place = np.arange(len(row)) - rows.indptr[row]
-    fits = place < most
-    numbers[row[fits], place[fits]] = rows.indices[order][fits]
-    grades[row[fits], place[fits]] = data[order][fits]
-    return Skills(numbers, grades)
 
 
 def taken(batch: Batch, rows: Integer[np.ndarray, "taken"]) -> dict[str, np.ndarray]:

@@ -152,6 +152,27 @@ class Space:
         one, other = self._one(profile, PROFILE), self._one(job, JOB)
         return explaining.edited(self.names, one, other, self._level(one), values)
 
+    def read(self, documents: Documents) -> Documents:
+        """Documents with what their words speak of, if there is a linker.
+
+        Raises:
+            ValueError: they are over another inventory, or another linker has read them.
+        """
+        if documents.skills != len(self.inventory):
+            raise ValueError(
+                f"This space has {len(self.inventory):,} skills, got documents over "
+                f"{documents.skills:,}: number their skills by its inventory."
+            )
+        words = self.model.spec.words
+        if self.linker is None and words_of(documents) not in (0, words) and words:
+            raise ValueError(
+                f"This space has {words:,} words, got documents that another linker read, of "
+                f"{words_of(documents):,}: have them linked by its own."
+            )
+        if self.linker is None or not len(documents):
+            return documents
+        return self.linker.linked(documents, gain=self.settings.link_gain)
+
     def documents(
         self,
         texts: Iterable[str],
@@ -212,14 +233,14 @@ class Space:
 
     def _vectors(self, documents: Documents, side: int) -> Any:
         programs: Programs = self._programs  # type: ignore[attr-defined]
-        documents = self._read(documents)
+        documents = self.read(documents)
         if self.is_explicit:
             return programs.sparse(documents, side)
         return programs.dense(documents, side)
 
     def _likely(self, documents: Documents, side: int) -> Float32[np.ndarray, "documents skills"]:
         self._require_names()
-        documents = self._read(documents)
+        documents = self.read(documents)
         return self._programs.logits(documents, side)  # type: ignore[attr-defined]
 
     def _one(self, text: Text, side: int) -> Float32[np.ndarray, " named"]:
@@ -231,7 +252,7 @@ class Space:
                 "or ask explain_pairs()."
             )
         programs: Programs = self._programs  # type: ignore[attr-defined]
-        found = programs.entries(self._read(documents), side)
+        found = programs.entries(self.read(documents), side)
         vector = np.zeros(self.model.spec.named, np.float32)
         np.maximum.at(vector, found.places[0], found.values[0])
         return vector
@@ -253,23 +274,6 @@ class Space:
             (names[number], value)
             for number, value in zip(numbers[order].tolist(), values[order].tolist(), strict=True)
         ]
-
-    def _read(self, documents: Documents) -> Documents:
-        """Documents with what their words speak of, if there is a linker."""
-        if documents.skills != len(self.inventory):
-            raise ValueError(
-                f"This space has {len(self.inventory):,} skills, got documents over "
-                f"{documents.skills:,}: number their skills by its inventory."
-            )
-        words = self.model.spec.words
-        if self.linker is None and words_of(documents) not in (0, words) and words:
-            raise ValueError(
-                f"This space has {words:,} words, got documents that another linker read, of "
-                f"{words_of(documents):,}: have them linked by its own."
-            )
-        if self.linker is None or not len(documents):
-            return documents
-        return self.linker.linked(documents, gain=self.settings.link_gain)
 
     def _require_names(self) -> None:
         if not self.is_explicit:

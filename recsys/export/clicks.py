@@ -11,6 +11,7 @@ from recsys.export.draft import Draft, named
 from recsys.export.frozen import Asked
 from recsys.export.stored import stored
 from recsys.release.golden import asked
+from recsys.release.programs import Width
 from recsys.training.predictor import Predictor
 from recsys.training.run import Run
 
@@ -24,7 +25,7 @@ def programs(spec: Any) -> dict[str, Asked]:
     def predict(model: Any, batch: Any) -> Any:
         return jax.nn.sigmoid(model(model.embed(batch), batch))
 
-    return {"predict": Asked(predict, spec.schema)}
+    return {"predict": Asked(predict, Width.of(spec.schema))}
 
 
 def draft(

@@ -10,9 +10,11 @@ from jaxtyping import UInt64
 from recsys.features.batch import Batch
 from recsys.features.feature import Feature
 from recsys.features.hashing import fingerprint
+from recsys.features.links import Links
 from recsys.features.schema import Schema
 from recsys.features.vocabulary import Vocabulary
 from recsys.release import Items, Known
+from recsys.release.documents import Told
 from recsys.training.step import State
 
 
@@ -43,6 +45,8 @@ class Draft:
     split: str | None = None  # that the metrics were measured on
     data: Mapping[str, Any] = dataclasses.field(default_factory=dict)  # what it was trained on
     skills: tuple[str, ...] | None = None  # names of the dimensions of an explicit space
+    documents: Told | None = None  # what it reads of a document beside the schema
+    links: Links | None = None  # that texts are linked by
 
     @property
     def features(self) -> tuple[Feature, ...]:

@@ -16,8 +16,7 @@ from jaxtyping import Array, Float
 
 from recsys.embedding.multiplexer import Embedding
 from recsys.features.batch import Batch
-from recsys.features.schema import Schema
-from recsys.release.programs import TYPES
+from recsys.release.programs import TYPES, Width
 from recsys.training.step import State, take_apart
 
 Answer = Callable[[Any, Batch], Float[Array, "rows ..."]]  # of a model and a batch
@@ -25,10 +24,17 @@ Answer = Callable[[Any, Batch], Float[Array, "rows ..."]]  # of a model and a ba
 
 @dataclasses.dataclass(frozen=True)
 class Asked:
-    """A program to be: what it answers, and of which rows."""
+    """A program to be: what it answers, and of which batches."""
 
     answer: Answer
-    schema: Schema
+    width: Width
+
+    @property
+    def batch(self) -> dict[str, jax.ShapeDtypeStruct]:
+        """The arrays of a batch of any number of rows."""
+        (rows,) = export.symbolic_shape("rows")
+        columns = self.width.columns
+        return {n: jax.ShapeDtypeStruct((rows, columns[n]), dtype) for n, dtype in TYPES.items()}
 
 
 class Frozen:
@@ -86,12 +92,6 @@ class Frozen:
 
     def program(self, asked: Asked, platforms: Sequence[str]) -> bytes:
         """A function of the parameters and of any number of rows, as StableHLO."""
-        (rows,) = export.symbolic_shape("rows")
-        widths = {"numbers": len(asked.schema.numeric)}
-        batch = {
-            name: jax.ShapeDtypeStruct((rows, widths.get(name, asked.schema.places)), dtype)
-            for name, dtype in TYPES.items()
-        }
 
         def program(params: dict[str, Array], high, low, valid, numbers):
             leaves = [params[name] for name in self.shapes]
@@ -100,7 +100,7 @@ class Frozen:
             return asked.answer(model, Batch(high, low, valid, numbers, label, label + 1))
 
         exporting = export.export(jax.jit(program), platforms=tuple(platforms))
-        return bytes(exporting(self.shapes, *batch.values()).serialize())
+        return bytes(exporting(self.shapes, *asked.batch.values()).serialize())
 
 
 def _freeze(model: Any) -> Any:

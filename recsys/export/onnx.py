@@ -13,7 +13,6 @@ from typing import Any
 import jax
 import numpy as np
 from flax import nnx
-from jax import export
 from jax.extend import core
 from safetensors.numpy import load_file
 
@@ -80,12 +79,7 @@ def _converted(frozen: Frozen, asked: Asked, params: Mapping[str, np.ndarray], n
         label = jax.numpy.zeros(high.shape[0], np.float32)
         return asked.answer(model, Batch(high, low, valid, numbers, label, label + 1))
 
-    (rows,) = export.symbolic_shape("rows")
-    widths = {"numbers": len(asked.schema.numeric)}
-    batch = [
-        jax.ShapeDtypeStruct((rows, widths.get(each, asked.schema.places)), dtype)
-        for each, dtype in TYPES.items()
-    ]
+    batch = list(asked.batch.values())
     made = convert(settled(program, batch), batch, model_name=name, input_names=list(TYPES))
     return made.SerializeToString()
 

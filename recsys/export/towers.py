@@ -24,6 +24,7 @@ from recsys.features.vocabulary import Vocabulary
 from recsys.models.two_tower import TwoTower
 from recsys.release import Items, Known
 from recsys.release.people import Lists
+from recsys.release.programs import Width
 from recsys.retrieval.examples import Sides, item_schema
 from recsys.retrieval.run import TowerRun
 from recsys.retrieval.vectors import serving
@@ -47,7 +48,10 @@ def programs(spec: TwoTower) -> dict[str, Asked]:
         whole = _packed(batch, item_schema(spec), spec.packed)
         return model.items(model.embed(whole), whole)[:, 0]
 
-    return {"users": Asked(users, query_schema(spec)), "items": Asked(items, item_schema(spec))}
+    return {
+        "users": Asked(users, Width.of(query_schema(spec))),
+        "items": Asked(items, Width.of(item_schema(spec))),
+    }
 
 
 def query_schema(spec: TwoTower) -> Schema:

@@ -1,5 +1,6 @@
 """Writing a release: beside its place, by its own reader, then renamed; whole or not at all."""
 
+import dataclasses
 import datetime
 import importlib.metadata
 from collections.abc import Mapping, Sequence
@@ -15,6 +16,7 @@ from recsys.export.measuring import latency_ms
 from recsys.export.tasks import TASKS
 from recsys.release import golden
 from recsys.release.arrays import save_arrays
+from recsys.release.documents import LINKS
 from recsys.release.manifest import ID, digest, digest_of, write_json, write_manifest, written
 from recsys.release.release import (
     ARCHIVE,
@@ -73,7 +75,9 @@ def write(
         save_arrays(folder / PARAMS, frozen.params(draft.state))
         manifest |= add_programs(folder, draft.task, frozen, platforms)
         _write_words(folder, draft, frozen)
-        manifest["space_id"] = space_id(draft, folder / PARAMS)
+        if draft.links is not None:
+            draft.links.save(folder / LINKS)
+        manifest["space_id"] = space_id(draft, folder)
         write_json(folder / GOLDEN, [])
         quality: dict[str, Any] = {"metrics": dict(draft.metrics), "split": draft.split}
         if draft.catalogue is not None:
@@ -141,9 +145,11 @@ def add_golden(release: Release, requests: Sequence[Mapping[str, Any]]) -> None:
     write_json(release.path / GOLDEN, pairs)
 
 
-def space_id(draft: Draft, params: Path) -> str:
-    """A name of all that decides what a vector means: the model and its parameters."""
-    told = {"task": draft.task, "model": to_json(draft.model), "params": digest(params)}
+def space_id(draft: Draft, folder: Path) -> str:
+    """A name of all that decides what a vector means: the model, its parameters and links."""
+    told = {"task": draft.task, "model": to_json(draft.model), "params": digest(folder / PARAMS)}
+    if draft.links is not None:
+        told["links"] = {file.name: digest(file) for file in sorted((folder / LINKS).iterdir())}
     return digest_of(told)[:ID]
 
 
@@ -158,6 +164,7 @@ def _head(draft: Draft, name: str, parent: str | None) -> dict[str, Any]:
         "histories": list(draft.catalogue.histories) if draft.catalogue else [],
         "no_row": draft.no_row,
         "skills": list(draft.skills) if draft.skills else None,
+        "documents": dataclasses.asdict(draft.documents) if draft.documents else None,
         "data": dict(draft.data),
     }
 

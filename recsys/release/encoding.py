@@ -123,7 +123,7 @@ class Encoder:
             ValueError: a row has a key that is no feature, or a cell cannot be read.
             TypeError: a cell is of a type that its feature does not have.
         """
-        found = _rows(rows) if isinstance(rows, Mapping) else list(rows)
+        found = rows_of(rows)
         parts = self._blanks(len(found))
         named = [self._named(row, n, parts) for n, row in enumerate(found)]
         for feature in self._features:
@@ -237,6 +237,11 @@ class Encoder:
             return {}
         schema = Schema(tuple(own), label=None)
         return {feature.name: schema.span(feature.name) for feature in schema.categorical}
+
+
+def rows_of(rows: Rows) -> Sequence[Mapping[str, Any]]:
+    """Rows, told as such or as columns."""
+    return _rows(rows) if isinstance(rows, Mapping) else list(rows)
 
 
 def _rows(columns: Mapping[str, Sequence[Any]]) -> list[dict[str, Any]]:

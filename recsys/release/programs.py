@@ -16,6 +16,7 @@ from jaxtyping import Float32
 
 from recsys.features.batch import TYPES as EVERY_TYPE
 from recsys.features.batch import Batch
+from recsys.features.schema import Schema
 from recsys.release.manifest import ReleaseError
 
 ARRAYS = ("high", "low", "valid", "numbers")  # of a batch, that programs read
@@ -30,12 +31,19 @@ class Width:
     places: int
     numbers: int
 
+    @classmethod
+    def of(cls, schema: Schema) -> "Width":
+        """Of batches that hold what a schema says, and no more."""
+        return cls(schema.places, len(schema.numeric))
+
+    @property
+    def columns(self) -> dict[str, int]:
+        """Of each array of a batch."""
+        return {name: self.numbers if name == "numbers" else self.places for name in ARRAYS}
+
     def blank(self, rows: int) -> dict[str, np.ndarray]:
         """Rows that say nothing: what calls are padded with."""
-        columns = {"numbers": self.numbers}
-        return {
-            name: np.zeros((rows, columns.get(name, self.places)), TYPES[name]) for name in ARRAYS
-        }
+        return {name: np.zeros((rows, n), TYPES[name]) for name, n in self.columns.items()}
 
 
 class Program:

@@ -8,6 +8,7 @@
     ├── archive.json               the model's spec: programs are made anew of it and the parameters
     ├── programs/                  StableHLO
     ├── items/ users/ index/       of retrieval: the catalogue, who met what, nearest items
+    ├── links/                     of an explicit space: the skills and words that texts speak of
     └── golden.json                requests and their answers
 
 `docs/release-format.md` says how to read it without this code.
@@ -28,6 +29,7 @@ from scipy import sparse
 from recsys.features.batch import Batch
 from recsys.features.schema import Schema
 from recsys.release import golden
+from recsys.release.documents import LINKS, DocumentEncoder, told_of
 from recsys.release.encoding import Encoded, Encoder, People, Rows
 from recsys.release.items import Items
 from recsys.release.manifest import check_files, read_manifest
@@ -66,9 +68,13 @@ class Release:
             people = People(self.user_column, self.known, histories, self.items)
         no_row = manifest["no_row"]
         query = Encoder(self.schema, self.vocabularies, no_row=no_row, people=people)
-        self._encoders = {"query": query}
+        self._encoders: dict[str, Encoder | DocumentEncoder] = {"query": query}
         if self.item_schema is not None:
             self._encoders["item"] = Encoder(self.item_schema, self.vocabularies, no_row=no_row)
+        self._documents = told_of(manifest)
+        if self._documents is not None:
+            both = DocumentEncoder(query, self.schema, self._documents, path / LINKS)
+            self._encoders = dict.fromkeys(self._encoders, both)
         params = placed(load_file(path / PARAMS))
         self._programs = {
             name: Program(path / PROGRAMS / f"{name}.stablehlo", params, self._width(name))
@@ -228,4 +234,5 @@ class Release:
     def _width(self, program: str) -> Width:
         schema = self.schema if SIDES[program] == "query" else self.item_schema
         assert schema is not None
-        return Width(schema.places, len(schema.numeric))
+        width = Width.of(schema)
+        return width if self._documents is None else self._documents.beside(width)

@@ -22,7 +22,7 @@ from tests.explicit.toy import INVENTORY, market
 pytestmark = pytest.mark.slow
 
 SMALL = ["--words", "16", "--width", "16", "--active", "8", "--epochs", "2", "--batch", "32"]
-SMALL += ["--table-options", "rows=512", "--no-links"]
+SMALL += ["--table-options", "rows=512"]
 PROFILE, JOB = "did did3word1 did did5word0", "wants wants3word2 wants wants9word1"
 
 
@@ -59,7 +59,8 @@ def write(folder: Path) -> None:
     ]
     (folder / "profiles.jsonl").write_text("\n".join(map(json.dumps, rows)))
     ids = [f"j{row}" for row in range(len(data.jobs))]
-    table = pa.table({"id": ids, "text": list(data.jobs.texts)})
+    known = [[names[n] for n in data.jobs.known[[row]].indices] for row in range(len(ids))]
+    table = pa.table({"id": ids, "text": list(data.jobs.texts), "known": known})
     pyarrow.parquet.write_table(table, folder / "jobs.parquet")
 
 
@@ -125,16 +126,25 @@ def test_files_that_are_wrong_are_one_sentence(tmp_path, told, file, lines, sent
     assert sentence in told.wrong("train", "--task", "explicit", *files(tmp_path))
 
 
-def test_a_release_answers_as_the_space_and_names_its_skills(folder, told, tmp_path):
-    out = tmp_path / "releases" / "market"
-    told.ok("export", folder / "run", "--out", out, "--platforms", "cpu")
-    release, space = Release.open(out), Space.open(folder / "run")
-    assert release.skills == list(INVENTORY.names)
-    jobs = kept_jobs(folder / "run", space.inventory).documents
+@pytest.mark.parametrize("are_linked", [True, False])
+def test_a_release_answers_as_the_space_and_names_its_reasons(folder, told, tmp_path, are_linked):
+    out, run = tmp_path / "releases" / "market", folder / "run"
+    if not are_linked:
+        run = tmp_path / "run"
+        where = [*files(folder), "--out", run]
+        told.ok("train", "--task", "explicit", *where, *SMALL, "--no-links")
+    told.ok("export", run, "--out", out, "--platforms", "cpu")
+    release, space = Release.open(out), Space.open(run)
+    assert (space.linker is not None) == are_linked
+    assert release.skills is not None
+    assert release.skills == list(space.names.names)
+    assert ("the word 'wants3word2'" in release.skills) == are_linked
+    jobs = kept_jobs(run, space.inventory).documents
     offline = space.job_vectors(jobs)
     np.testing.assert_allclose(release.item_vectors.toarray(), offline.toarray(), atol=1e-5)
-    asked = {"text": PROFILE, "skills": [INVENTORY.names[3]]}
-    profile = space.documents([PROFILE], [[INVENTORY.names[3]]])
+    text = f"{PROFILE} {JOB}"
+    asked = {"text": text, "skills": [INVENTORY.names[3]] * 2}
+    profile = space.documents([text], [[INVENTORY.names[3]]])
     vector = release.users(release.encode([asked]).batch)
     np.testing.assert_allclose(vector, space.profile_vectors(profile).toarray(), atol=1e-5)
 

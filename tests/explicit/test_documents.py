@@ -5,7 +5,7 @@ import pytest
 from scipy import sparse
 
 from recsys.explicit import Documents, Inventory, Relevance
-from recsys.explicit.documents import largest
+from recsys.features.links import largest
 
 SKILLS = Inventory(("Python", "baking bread", "SQL"), ("a language", "", "of data bases"))
 

@@ -9,8 +9,8 @@ from scipy import sparse
 
 from recsys.explicit import Documents, Inventory, Relevance, fit
 from recsys.explicit.batches import PairBatches
-from recsys.explicit.encoding import rectangle
 from recsys.explicit.settings import SpaceSettings, model_of
+from recsys.features.links import rectangle
 from recsys.metrics.graded import graded_ndcg
 from recsys.models.explicit import Explicit
 from tests.explicit.toy import INVENTORY, SKILLS, SMALL, documents, market

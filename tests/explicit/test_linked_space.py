@@ -1,16 +1,21 @@
 """A space with a linker: documents state what their words speak of, wherever they are read."""
 
 import dataclasses
+import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from recsys.explicit import Space, fit
 from recsys.explicit.linking import Linker
-from recsys.export import explicit
+from recsys.export import explicit, write
+from recsys.export.draft import Draft
+from recsys.export.writing import space_id
 from recsys.index import build
 from recsys.index.sparse import Sparse
-from recsys.release import Items
+from recsys.release import Items, Release
+from recsys.release.documents import LINKS
 from tests.explicit.toy import INVENTORY, SMALL, market
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("explicit")]
@@ -134,7 +139,23 @@ def test_profiles_and_jobs_of_two_linkers_are_refused(space: Space):
         fit(SMALL, INVENTORY, mixed, progress=False)
 
 
-def test_a_linked_space_has_no_release(space: Space):
+def test_a_release_links_as_the_space_does_whatever_a_row_leaves_out(space: Space, tmp_path):
     items = Items.of(map(str, range(len(DATA.jobs))))
-    with pytest.raises(ValueError, match="has a linker beside its model"):
-        explicit.draft(space, items=items, jobs=DATA.jobs)
+    drawn = explicit.draft(space, items=items, jobs=DATA.jobs)
+    release = Release.open(write(drawn, tmp_path / "market", platforms=["cpu"]))
+    texts = [DATA.profiles.texts[0], "never heard of", ""]
+    encoded = release.encode([{"text": text} for text in texts] + [{}])
+    wanted = space.profile_vectors(space.documents([*texts, ""])).toarray()
+    np.testing.assert_allclose(release.users(encoded.batch), wanted, atol=1e-5)
+    assert encoded.is_known.tolist() == [True, True, False, False]
+    other = dataclasses.replace(drawn, links=Linker.learn(INVENTORY, [DATA.jobs], most=4))
+    assert space_id(other, _kept(other, tmp_path)) != release.space_id
+
+
+def _kept(drawn: Draft, tmp_path: Path) -> Path:
+    """A folder with the parameters of the release, and the links of a draft."""
+    shutil.copytree(tmp_path / "market", tmp_path / "other")
+    shutil.rmtree(tmp_path / "other" / LINKS)
+    assert drawn.links is not None
+    drawn.links.save(tmp_path / "other" / LINKS)
+    return tmp_path / "other"

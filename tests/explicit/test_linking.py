@@ -38,6 +38,13 @@ def test_links_have_length_one_and_are_no_more_than_allowed(linker):
     assert np.linalg.norm(linked.toarray(), axis=1) == pytest.approx(1)
 
 
+def test_of_few_skills_a_text_has_a_quarter_unless_somebody_says_more():
+    assert Linker.learn(INVENTORY, [TRAIN]).most == 1
+    assert Linker.learn(INVENTORY, [TRAIN], most=99).most == len(INVENTORY)
+    many = Inventory(tuple(f"skill {n}" for n in range(400)))
+    assert Linker.learn(many, [Documents.of(["skill 1 and 2"], many)]).most == 64
+
+
 @pytest.mark.parametrize("text", ["", "面包", "the of and", "?!"])
 def test_a_text_without_known_words_is_linked_to_nothing(linker, text):
     assert linker.link([text]).nnz == 0
