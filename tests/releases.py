@@ -15,7 +15,10 @@ from flax import nnx
 
 from recsys.data.interactions import Interactions
 from recsys.embedding import Unified
-from recsys.export import clicks, towers, write
+from recsys.explicit import Linker, Space
+from recsys.explicit.fitting import linked
+from recsys.explicit.settings import model_of
+from recsys.export import clicks, explicit, towers, write
 from recsys.features import Feature, Schema, Vocabulary, fingerprint
 from recsys.models import DCN, Tower, TwoTower
 from recsys.release import Items, Release
@@ -27,6 +30,7 @@ from recsys.training.predictor import Predictor
 from recsys.training.step import State
 from recsys.training.step import state_of as of_model
 from tests.drawn import drawn
+from tests.explicit import toy
 from tests.retrieval.drawn import ITEMS, USERS, interactions
 
 FOLDER = Path(tempfile.mkdtemp(prefix="releases-"))
@@ -126,7 +130,25 @@ def other_release() -> Path:
     return write(draft, FOLDER / "others", platforms=("cpu",))
 
 
-WRITTEN = {"clicks": click_release, "towers": tower_release, "others": other_release}
+@functools.cache
+def document_release() -> Path:
+    """A release of an explicit space whose texts are linked, for the CPU alone."""
+    market = toy.market(0, people=32)
+    linker = Linker.learn(toy.INVENTORY, [market.profiles, market.jobs])
+    spec = model_of(toy.SMALL, toy.INVENTORY, linked(linker, market, 10.0))
+    model = drawn(lambda: spec.build(rngs=nnx.Rngs(0)), seed=0)
+    space = Space(model, toy.INVENTORY, toy.SMALL, linker=linker)
+    items = Items.of([f"j{number}" for number in range(len(market.jobs))])
+    draft = explicit.draft(space, items=items, jobs=market.jobs)
+    return write(draft, FOLDER / "documents", platforms=("cpu",))
+
+
+WRITTEN = {
+    "clicks": click_release,
+    "towers": tower_release,
+    "others": other_release,
+    "documents": document_release,
+}
 
 
 @functools.cache

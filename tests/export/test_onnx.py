@@ -18,7 +18,12 @@ from tests.releases import NAMES, WRITTEN, opened
 @pytest.mark.system
 @pytest.mark.xdist_group("releases")
 @pytest.mark.parametrize(
-    ("which", "programs"), [("clicks", {"predict"}), ("towers", {"users", "items"})]
+    ("which", "programs"),
+    [
+        ("clicks", {"predict"}),
+        ("towers", {"users", "items"}),
+        ("documents", {"users", "items"}),
+    ],
 )
 def test_every_program_has_a_file_that_answers_alike(
     which: str, programs: set[str], tmp_path: Path
@@ -31,6 +36,8 @@ def test_every_program_has_a_file_that_answers_alike(
     rows = [{}, {"city": "Lyon", "tags": "a|b", "price": 2.5}, {"tags": ["c"] * 3}]
     if which == "towers":
         rows = [{}, *({"person": name} for name in NAMES), {"watched": ["m1", "m2"], "age": 1.5}]
+    if which == "documents":
+        rows = [{}, {"text": "did did3word1 wants3word2"}, {"skills": ["skill 3 of craft3"]}]
     batch, name = release.encode(rows).batch, min(programs - {"items"})
     wanted = release.predict(batch) if which == "clicks" else release.users(batch)
     session = onnxruntime.InferenceSession(out / f"{name}.onnx")
