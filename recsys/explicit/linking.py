@@ -24,7 +24,7 @@ from recsys.explicit.documents import Documents
 from recsys.explicit.inventory import Inventory
 from recsys.features.links import Links, Stems, largest, vectorizer_of
 
-MOST = 64  # skills of a text, unless that is more than a quarter of them: all would tell nothing
+COMMONEST = 1e-2  # the least that a link counts by its rarity: one to all texts is still a link
 SMOOTHING = 1e-3  # of the share of texts that a skill is linked to
 
 
@@ -38,7 +38,7 @@ class Linker(Links):
         inventory: Inventory,
         documents: Sequence[Documents],
         *,
-        most: int | None = None,
+        most: int = 64,
         most_words: int = 64,
         examples: float = 2.0,
         sharpness: float = 1.5,
@@ -46,7 +46,7 @@ class Linker(Links):
         """From the texts of skills, and from documents that are known to have them.
 
         Args:
-            most: skills that a text is linked to; by default 64, of few skills a quarter.
+            most: skills that a text is linked to.
             most_words: words of a text that count.
             examples: how much documents count beside a skill's own words; 0: not at all.
         """
@@ -66,7 +66,7 @@ class Linker(Links):
             forms=tuple(spoken[str(term)] for term in vectorizer.get_feature_names_out()),
             skills=terms,
             rarity=np.ones(len(inventory), np.float32),
-            most=min(most or min(MOST, -(-len(inventory) // 4)), len(inventory)),
+            most=min(most, len(inventory)),
             most_words=most_words,
             sharpness=sharpness,
         )
@@ -104,4 +104,5 @@ class Linker(Links):
         for _, places, values in self.strongest(texts):
             linked += np.bincount(places[values > 0], minlength=count)
         share = linked / max(1, len(texts))
-        return np.log((1 + SMOOTHING) / (share + SMOOTHING)).astype(np.float32)
+        rarity = np.log((1 + SMOOTHING) / (share + SMOOTHING))
+        return np.maximum(rarity, COMMONEST).astype(np.float32)

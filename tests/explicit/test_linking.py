@@ -38,11 +38,11 @@ def test_links_have_length_one_and_are_no_more_than_allowed(linker):
     assert np.linalg.norm(linked.toarray(), axis=1) == pytest.approx(1)
 
 
-def test_of_few_skills_a_text_has_a_quarter_unless_somebody_says_more():
-    assert Linker.learn(INVENTORY, [TRAIN]).most == 1
-    assert Linker.learn(INVENTORY, [TRAIN], most=99).most == len(INVENTORY)
-    many = Inventory(tuple(f"skill {n}" for n in range(400)))
-    assert Linker.learn(many, [Documents.of(["skill 1 and 2"], many)]).most == 64
+def test_a_skill_that_all_texts_are_linked_to_is_linked_still():
+    both = Inventory(("baking bread", "selling bread"))
+    linker = Linker.learn(both, [Documents.of(["bread", "more bread"], both)])
+    linked = linker.link(["baking bread"]).toarray()[0]
+    assert linked[0] > linked[1] > 0
 
 
 @pytest.mark.parametrize("text", ["", "面包", "the of and", "?!"])
