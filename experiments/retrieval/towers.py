@@ -62,7 +62,7 @@ class Setting:
 
 
 SETTINGS = {
-    "ml-1m-ultragcn": Setting(dim=128, history=160, targets=48, epochs=30),
+    "ml-1m-ultragcn": Setting(dim=128, history=500, targets=500, epochs=50, every=10),
     "gowalla": Setting(
         has_id=True,
         is_weighted=True,
