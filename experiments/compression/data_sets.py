@@ -76,7 +76,7 @@ DATA_SETS: dict[str, DataSet] = {
             _crossed,
             movielens_1m.crossed(),
             16,
-            _recipe(0.5, 0.2),
+            _recipe(0.1, 0.2),
             2048,
             20,
             300.0,
