@@ -7,7 +7,7 @@ import dataclasses
 
 from recsys.embedding import Layout, PerFeature, Unified
 from recsys.features import Schema
-from recsys.tables import ALPT, CAFE, INT4, INT8, METHODS, ROBE, Hash
+from recsys.tables import ALPT, CAFE, FP16, INT4, INT8, METHODS, QR, ROBE, Hash, HotCold, MultiHash
 from recsys.tables.method import Method
 
 
@@ -46,11 +46,19 @@ class Contender:
 COMBINED = (
     Contender("hash", Hash(), "per feature"),
     Contender("hash", Hash(), lookups=2),
+    Contender("qr", QR(), lookups=2),
+    Contender("int8", INT8(of=Hash()), inside="hash"),
     Contender("int8", INT8(of=Hash()), lookups=2, inside="hash"),
-    Contender("int4", INT4(of=Hash()), lookups=2, inside="hash"),
-    Contender("alpt", ALPT(of=Hash()), lookups=2, inside="hash"),
+    Contender("int8", INT8(of=MultiHash()), inside="multihash"),
+    Contender("int8", INT8(of=QR()), inside="qr"),
     Contender("int8", INT8(of=ROBE()), inside="robe"),
+    Contender("int4", INT4(of=Hash()), lookups=2, inside="hash"),
+    Contender("int4", INT4(of=QR()), inside="qr"),
     Contender("int4", INT4(of=CAFE()), inside="cafe"),
+    Contender("fp16", FP16(of=QR()), inside="qr"),
+    Contender("alpt", ALPT(of=Hash()), lookups=2, inside="hash"),
+    Contender("alpt", ALPT(of=QR()), inside="qr"),
+    Contender("hotcold", HotCold(INT8(), INT8(of=Hash())), inside="int8, int8 of hash"),
 )
 CONTENDERS: tuple[Contender, ...] = (
     *(Contender(name, make()) for name, make in METHODS.items() if name != "full"),

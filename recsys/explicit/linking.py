@@ -79,9 +79,10 @@ class Linker(Links):
         Args:
             gain: of the links, which have length 1 a document.
         """
-        given: Any = self.link(documents.texts) * np.float32(gain)
+        linked, words = self.read(documents.texts)
+        given: Any = linked * np.float32(gain)
         given = csr_array(given.maximum(documents.given))
-        return dataclasses.replace(documents, given=given, words=self.words(documents.texts))
+        return dataclasses.replace(documents, given=given, words=words)
 
     def vectors(self, documents: Documents, *, gain: float = 1.0, share: float = 0.6) -> csr_array:
         """[documents, skills and words]: the space of links by itself, nothing trained. A score is
@@ -101,7 +102,7 @@ class Linker(Links):
         """The log of how seldom texts are linked to each skill."""
         count = len(self.rarity)
         linked = np.zeros(count)
-        for _, places, values in self.strongest(texts):
+        for _, places, values in self.strongest(self.counted(texts)):
             linked += np.bincount(places[values > 0], minlength=count)
         share = linked / max(1, len(texts))
         rarity = np.log((1 + SMOOTHING) / (share + SMOOTHING))

@@ -45,11 +45,11 @@ class Stems:
         self._stemmer = Stemmer("english")
 
     def __call__(self, text: str) -> list[str]:
-        return self._stemmer.stemWords(_words(text))
+        return self._stemmer.stemWords(_said(text))
 
     def forms(self, texts: Iterable[str]) -> dict[str, str]:
         """The form that each stem has most often; of equal ones, the first that was met."""
-        counts = Counter(word for text in texts for word in _words(text))
+        counts = Counter(word for text in texts for word in _said(text))
         found = [word for word, _ in counts.most_common()]
         told: dict[str, str] = {}
         for stem, word in zip(self._stemmer.stemWords(found), found, strict=True):
@@ -74,28 +74,41 @@ class Links:
         """Of words, where they stand beside skills."""
         return tuple(f"the word {form!r}" for form in self.forms)
 
+    def read(self, texts: Sequence[str]) -> tuple[csr_array, csr_array]:
+        """[texts, skills] that they are linked to and [texts, words] that count, of length 1 each;
+        nothing for a text without a known word.
+        """
+        counted = self.counted(texts)
+        return self._linked(counted), self._words(counted)
+
     def link(self, texts: Sequence[str]) -> csr_array:
-        """[texts, skills] amounts, of length 1 each; nothing for a text without a known word."""
+        """The skills of `read` alone."""
+        return self._linked(self.counted(texts))
+
+    def counted(self, texts: Sequence[str]) -> csr_array:
+        """[texts, terms] TF-IDF weights of the words of texts."""
+        if not texts:
+            return csr_array((0, len(self.forms)), dtype=np.float32)
+        return csr_array(self.vectorizer.transform(texts))
+
+    def _linked(self, counted: csr_array) -> csr_array:
         rows, columns, amounts = [], [], []
-        for start, places, values in self.strongest(texts):
+        for start, places, values in self.strongest(counted):
             row = np.repeat(np.arange(start, start + len(places)), places.shape[1])
             there = values.ravel() > 0
             rows.append(row[there])
             columns.append(places.ravel()[there])
             amounts.append(values.ravel()[there])
-        shape = (len(texts), len(self.rarity))
+        shape: Any = (counted.shape[0], len(self.rarity))
         if not rows:
             return csr_array(shape, dtype=np.float32)
         places = (np.concatenate(rows), np.concatenate(columns))
         found = csr_array((np.concatenate(amounts), places), shape=shape, dtype=np.float32)
         return csr_array(normalize(found), dtype=np.float32)
 
-    def words(self, texts: Sequence[str]) -> csr_array:
-        """[texts, words] TF-IDF weights of the words that count most, of length 1 each."""
-        if not texts:
-            return csr_array((0, len(self.forms)), dtype=np.float32)
-        found = largest(csr_array(self.vectorizer.transform(texts)), self.most_words)
-        return csr_array(normalize(found), dtype=np.float32)
+    def _words(self, counted: csr_array) -> csr_array:
+        found = largest(counted, self.most_words)
+        return csr_array(normalize(found) if found.nnz else found, dtype=np.float32)
 
     def save(self, path: Path) -> None:
         """Writes a folder, which is made: words, and arrays without pickles."""
@@ -127,11 +140,11 @@ class Links:
         )
 
     def strongest(
-        self, texts: Sequence[str]
+        self, counted: csr_array
     ) -> Iterator[tuple[int, Int[np.ndarray, "block most"], Float32[np.ndarray, "block most"]]]:
         """Block by block where it starts, the skills most like each text, and how much."""
-        words: Any = csr_array(self.vectorizer.transform(texts)) if texts else None
-        for start in range(0, len(texts), BLOCK):
+        words: Any = counted
+        for start in range(0, words.shape[0], BLOCK):
             alike = (words[start : start + BLOCK] @ self.skills).toarray()
             alike = alike**self.sharpness * self.rarity
             places = np.argpartition(-alike, self.most - 1, axis=1)[:, : self.most]
@@ -140,29 +153,27 @@ class Links:
 
 def rectangle(rows: csr_array, *, most: int) -> Rectangle:
     """Rows of a matrix as so many entries each."""
-    count = np.diff(rows.indptr)
-    numbers = np.zeros((len(count), most), np.int32)
-    grades = np.zeros((len(count), most), np.float32)
-    if not rows.nnz:
-        return Rectangle(numbers, grades)
-    row = np.repeat(np.arange(len(count)), count)
-    data: Any = rows.data
-    order = np.lexsort((-data, row))
-    place = np.arange(len(row)) - rows.indptr[row]
+    row, place, order = _ranked(rows)
+    numbers = np.zeros((len(rows.indptr) - 1, most), np.int32)
+    grades = numbers.astype(np.float32)
     fits = place < most
     numbers[row[fits], place[fits]] = rows.indices[order][fits]
-    grades[row[fits], place[fits]] = data[order][fits]
+    grades[row[fits], place[fits]] = rows.data[order][fits]
     return Rectangle(numbers, grades)
 
 
 def largest(rows: csr_array, most: int) -> csr_array:
     """The largest entries of each row, so many at most."""
-    count = np.diff(rows.indptr)
-    row = np.repeat(np.arange(len(count)), count)
+    row, place, order = _ranked(rows)
+    kept = order[place < most]
+    return csr_array((rows.data[kept], (row[place < most], rows.indices[kept])), shape=rows.shape)
+
+
+def _ranked(rows: csr_array) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The entries, each row's largest first: their rows, their ranks there, where they stand."""
+    row = np.repeat(np.arange(len(rows.indptr) - 1), np.diff(rows.indptr))
     data: Any = rows.data
-    order = np.lexsort((-data, row))
-    kept = order[np.arange(len(row)) - rows.indptr[row] < most]
-    return csr_array((data[kept], (row[kept], rows.indices[kept])), shape=rows.shape)
+    return row, np.arange(len(row)) - rows.indptr[row], np.lexsort((-data, row))
 
 
 def vectorizer_of(terms: list[str] | None = None) -> TfidfVectorizer:
@@ -171,7 +182,7 @@ def vectorizer_of(terms: list[str] | None = None) -> TfidfVectorizer:
     return TfidfVectorizer(sublinear_tf=True, vocabulary=terms, **chosen)
 
 
-def _words(text: str) -> list[str]:
+def _said(text: str) -> list[str]:
     """Words that say something, as far as a text is read."""
     found = WORD.findall(text[:LONGEST].casefold())
     return [word for word in found if word not in ENGLISH_STOP_WORDS]

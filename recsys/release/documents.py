@@ -99,25 +99,25 @@ class DocumentEncoder:
         from recsys.features.links import rectangle
 
         low = np.asarray(batch.low)[:, self._stated]
-        stated = rectangle(self._given(low, valid, texts), most=told.stated)
+        linked, found_words = self._links.read(texts)
+        stated = rectangle(self._given(low, valid, linked), most=told.stated)
         if told.spoken:
-            spoken = rectangle(self._links.words(texts), most=told.spoken)
+            spoken = rectangle(found_words, most=told.spoken)
             words, counts = spoken.numbers, spoken.grades
         own = {name: np.asarray(getattr(batch, name)).copy() for name in ("high", "low", "valid")}
         own["high"][:, self._stated] = 0
         own["low"][:, self._stated] = stated.numbers
         own["valid"][:, self._stated] = stated.grades > 0
-        linked = dataclasses.replace(batch, **own)
+        keys = dataclasses.replace(batch, **own)
         return dataclasses.replace(
             found,
-            batch=laid_out(linked, stated.grades, words, counts),
+            batch=laid_out(keys, stated.grades, words, counts),
             is_known=found.is_known | (stated.grades > 0).any(axis=1) | (counts > 0).any(axis=1),
         )
 
-    def _given(self, low: np.ndarray, valid: np.ndarray, texts: Sequence[str]) -> csr_array:
+    def _given(self, low: np.ndarray, valid: np.ndarray, linked: Any) -> csr_array:
         """What documents state, each skill once, and what their texts are linked to."""
-        assert self._links is not None
-        linked: Any = self._links.link(texts) * np.float32(self._told.gain or 0.0)
+        linked = linked * np.float32(self._told.gain or 0.0)
         row, place = np.nonzero(valid)
         ones = np.ones(len(row), np.float32)
         stated = csr_array((ones, (row, low[row, place].astype(np.int64))), shape=linked.shape)

@@ -83,8 +83,8 @@ def test_of_many_skills_the_highest_grades_are_kept():
 @pytest.mark.parametrize("head", ["explicit", "latent"])
 def test_both_heads_rank_jobs_of_people_never_seen(head: str):
     settings = dataclasses.replace(SMALL, head=head, is_shared=head == "latent", epochs=30)
-    space = fit(settings, INVENTORY, market(0), market(1), progress=False)
-    test = market(2)
+    train, valid, test = (market(seed, people=256) for seed in range(3))
+    space = fit(settings, INVENTORY, train, valid, progress=False)
     chance = graded_ndcg(np.zeros((len(test.profiles), len(test.jobs))), test.grades, k=10)
     found = graded_ndcg(space.score(test.profiles, test.jobs), test.grades, k=10)
     assert found > chance + 0.4
