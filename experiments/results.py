@@ -21,6 +21,7 @@ DATA = (
     "planted",
     "gowalla",
     "ml-1m-ultragcn",
+    "ml-1m-time",
     "amazon-beauty",
     "esco",
     "onet",

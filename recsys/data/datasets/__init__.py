@@ -8,10 +8,12 @@ from pathlib import Path
 import numpy as np
 
 from recsys.data.datasets import (
+    amazon_beauty,
     avazu,
     criteo,
     frappe,
     gowalla,
+    ml_1m_time,
     ml_1m_ultragcn,
     movielens_1m,
     movielens_100k,
@@ -41,16 +43,20 @@ SCHEMAS: dict[str, Schema] = {
 INTERACTIONS: dict[str, Callable[[Path], Interactions]] = {
     "gowalla": gowalla.load,
     "ml-1m-ultragcn": ml_1m_ultragcn.load,
+    "ml-1m-time": ml_1m_time.load,
+    "amazon-beauty": amazon_beauty.load,
 }
 
 __all__ = [
     "DATASETS",
     "INTERACTIONS",
     "SCHEMAS",
+    "amazon_beauty",
     "avazu",
     "criteo",
     "frappe",
     "gowalla",
+    "ml_1m_time",
     "ml_1m_ultragcn",
     "movielens_1m",
     "movielens_100k",
