@@ -11,6 +11,7 @@ from recsys.data.interactions import Interactions, sparse
 from recsys.embedding import Unified
 from recsys.features import Feature, Schema
 from recsys.models import TwoTower
+from recsys.retrieval.known import levels
 from recsys.tables import INT4, INT8, Full, Hash, HotCold
 from recsys.tables.method import Method
 
@@ -75,7 +76,7 @@ def by_frequency(data: Interactions) -> Interactions:
 def with_counts(spec: TwoTower, data: Interactions) -> TwoTower:
     """The towers' schema with how often values come in train."""
     users, items = (
-        _levels(own)
+        levels(own)
         for own in (
             np.diff(data.train.indptr),
             np.bincount(data.train.indices, minlength=data.items),
@@ -92,8 +93,3 @@ def with_counts(spec: TwoTower, data: Interactions) -> TwoTower:
 def _with_lookups(schema: Schema, lookups: int) -> Schema:
     features = tuple(dataclasses.replace(f, lookups=lookups) for f in schema.features)
     return dataclasses.replace(schema, features=features)
-
-
-def _levels(counts: np.ndarray) -> tuple[tuple[int, int], ...]:
-    times, values = np.unique(counts[counts > 0], return_counts=True)
-    return tuple(zip(times[::-1].tolist(), values[::-1].tolist(), strict=True))

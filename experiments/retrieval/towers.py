@@ -3,21 +3,24 @@
 A vector of the user's history (and of the user's id, where that helps), a vector of the item, rows
 shared between the two; softmax over the catalogue or a sample of it. Published R@20 / N@20 to
 compare with: MovieLens-1M in the split of UltraGCN, UltraGCN .2787 / .2642, and `baselines.py` for
-EASE and iALS; Gowalla at d = 64, LightGCN .182 / .1547, SimpleX .1872 / .1557. The epoch is chosen
-on validation carved from train (a tenth of each user's items); then the same number of epochs is
-trained on all of train, and test is read once. Killed runs go on where they were. Records go to
-`results/retrieval_towers.json`.
+EASE and iALS; Gowalla at d = 64, LightGCN .182 / .1547, SimpleX .1872 / .1557. Settings, and the
+length of the schedule among them, were chosen on validation carved from train (a tenth of each
+user's items, `--lengths`); a schedule is trained to its end on all of train, and test is read once.
+Killed runs go on where they were. Records go to `results/retrieval_towers.json`.
 
     RECSYS_DATA=folder python -m experiments.retrieval.towers --data ml-1m-ultragcn
     RECSYS_DATA=folder python -m experiments.retrieval.towers --data gowalla
+    RECSYS_DATA=folder python -m experiments.retrieval.towers --seeds 0 --lengths 8 16 32
 """
 
 import dataclasses
+import functools
 import os
 import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import tyro
 from flax import nnx
 
@@ -31,12 +34,15 @@ from recsys.optim import Adam, LazyAdam, RowTraining
 from recsys.optim.schedules import Cosine
 from recsys.parallel.memory import keep_freed_memory
 from recsys.retrieval import evaluate
-from recsys.retrieval.examples import Sides
+from recsys.retrieval.examples import Sides, item_schema
 from recsys.retrieval.fitting import Fitted, fit
+from recsys.retrieval.known import Rows
+from recsys.retrieval.neighbours import rows_of
+from recsys.retrieval.side_rows import side_rows
 from recsys.retrieval.user_batches import Sampling, UserBatches
 from recsys.retrieval.vectors import embed
 from recsys.tables import Full
-from recsys.towers.pooling import Attention, Mean
+from recsys.towers.pooling import Attention, Mean, Sum
 from recsys.training import Learner, Recipe
 from recsys.training.footprint import kept_bytes
 
@@ -48,32 +54,33 @@ class Setting:
     dim: int = 64
     has_id: bool = False  # the user tower adds a vector of the user's own
     is_weighted: bool = True  # history items count by a learned attention
+    neighbours: int = 0  # of each item, read by the item tower
     history: int = 256  # places in training
     targets: int = 64
     candidates: int = 3043  # of a batch
     users: int = 256  # of a batch
     temperature: float = 0.1
     rate: float = 0.01
-    epochs: int = 50
-    every: int = 5
+    epochs: int = 50  # of the schedule, all of which are trained
+    every: int = 5  # epochs between checkpoints
     sampling: Sampling = Sampling(shift=0.2)
     dropout: float = 0.0
     average: float = 0.0  # of the weights; 0 keeps none
 
 
+NAME = "retrieval_towers"
 SETTINGS = {
     "ml-1m-ultragcn": Setting(dim=128, history=500, targets=500, epochs=50, every=10),
     "gowalla": Setting(
-        has_id=True,
-        is_weighted=True,
+        is_weighted=False,
+        neighbours=10,
         history=64,
         targets=32,
         candidates=4096,
         users=512,
-        rate=0.003,
-        epochs=100,
-        every=10,
-        sampling=Sampling(history="all"),
+        epochs=16,
+        every=4,
+        sampling=Sampling(history="all", shift=0.1),
     ),
 }
 
@@ -86,26 +93,31 @@ class Towers:
     runs: Path = Path(".cache/towers")  # where checkpoints are
     data: tuple[str, ...] = tuple(SETTINGS)
     seeds: tuple[int, ...] = (0, 1, 2)
-    chooses: bool = True  # False: all epochs, without looking at validation
+    lengths: tuple[int, ...] = ()  # of schedules, in epochs: compares them on validation instead
 
 
 def spec_of(setting: Setting, data: Interactions) -> TwoTower:
     """The towers of a setting over the users and items of a data set."""
     user = (Feature("user", values=data.users),) if setting.has_id else ()
+    rows = _neighbours(setting, data)
+    beside = () if rows is None else rows.schema.features
     schema = Schema(
         (
             *user,
             Feature("history", kind="bag", length=setting.history, values=data.items, space="item"),
             Feature("item", values=data.items),
+            *beside,
         ),
         label=None,
     )
-    names = tuple(feature.name for feature in schema.features[:-1])
     return TwoTower(
         schema,
         Unified(Full(), setting.dim),
-        user=Tower(names, pooling=Attention() if setting.is_weighted else Mean()),
-        item=Tower(("item",)),
+        user=Tower(
+            (*(f.name for f in user), "history"),
+            pooling=Attention() if setting.is_weighted else Mean(),
+        ),
+        item=Tower(("item", *(f.name for f in beside)), pooling=Sum()),
         dim=setting.dim,
         temperature=setting.temperature,
         targets=setting.targets,
@@ -127,7 +139,9 @@ def train(
 ) -> tuple[TwoTower, Sides, Learner, Fitted]:
     """Some epochs of a schedule that is as long as the setting says; `spec` for other tables."""
     spec = spec or spec_of(setting, data)
-    sides = Sides.of(spec, data.train)
+    everyone = np.ones(data.items, bool)
+    items = side_rows(item_schema(spec), _neighbours(setting, data), "item", everyone)
+    sides = Sides.of(spec, data.train, items)
     batches = UserBatches(sides, size=setting.users, seed=seed, sampling=setting.sampling)
     steps = setting.epochs * batches.steps_per_epoch
     recipe = Recipe(
@@ -150,31 +164,30 @@ def train(
     return spec, sides, learner, fitted
 
 
-def run(choice: Towers, name: str, seed: int) -> Record:
-    """Chooses the epoch on validation, trains on all of train, and reads test."""
-    data, setting = INTERACTIONS[name](choice.folder / name), SETTINGS[name]
-    epochs, directory, valid = setting.epochs, choice.runs / f"{name}-{seed}", {}
-    if choice.chooses:
-        part = data.validation(seed=seed)
-        chosen = train(
-            setting, part, seed=seed, epochs=epochs, directory=directory / "valid", valid=part
-        )[-1]
-        epochs, valid = chosen.epoch, chosen.valid
-        print(*chosen.history, sep="\n")
+@functools.lru_cache(maxsize=2)
+def _neighbours(setting: Setting, data: Interactions) -> Rows | None:
+    return rows_of(data.train, setting.neighbours) if setting.neighbours else None
+
+
+def run(choice: Towers, name: str, setting: Setting, seed: int, *, split: str) -> Record:
+    """Trains a whole schedule on train, and reads test; or on part of it, and reads the rest."""
+    data = INTERACTIONS[name](choice.folder / name)
+    if split == "validation":
+        data = data.validation(seed=seed)
+    directory = choice.runs / f"{name}-{split}-{setting.epochs}-{seed}"
     started = time.monotonic()
     spec, sides, learner, fitted = train(
-        setting, data, seed=seed, epochs=epochs, directory=directory / "whole", valid=None
+        setting, data, seed=seed, epochs=setting.epochs, directory=directory, valid=None
     )
     seconds = time.monotonic() - started
     found = evaluate(embed(spec, fitted.state, sides), data)
     metrics = {key: round(value, 5) for key, value in found.metrics.items()}
     low, high = found.interval("recall@20")
-    metrics |= {"recall@20_low": round(low, 5), "recall@20_high": round(high, 5), "epochs": epochs}
-    metrics |= {f"valid_{key}": round(value, 5) for key, value in valid.items()}
-    print(f"{name} seed {seed}: {metrics}, {seconds:.0f} s", flush=True)
+    metrics |= {"recall@20_low": round(low, 5), "recall@20_high": round(high, 5)}
+    print(f"{name}, {split}, seed {seed}: {metrics}, {seconds:.0f} s", flush=True)
     embedding = learner.model(fitted.state).embed
     return Record(
-        experiment="retrieval_towers",
+        experiment=NAME,
         data=name,
         model="two_tower",
         table="full",
@@ -185,7 +198,7 @@ def run(choice: Towers, name: str, seed: int) -> Record:
         full_bytes=embedding.table_bytes,
         train_bytes=kept_bytes(fitted.state),
         seed=seed,
-        split="test",
+        split=split,
         metrics=metrics,
         train_seconds=round(seconds, 1),
         device=device(),
@@ -193,11 +206,18 @@ def run(choice: Towers, name: str, seed: int) -> Record:
     )
 
 
+def main(choice: Towers) -> None:
+    """Trains what is not recorded yet."""
+    done = {(r.data, r.training, r.seed, r.split) for r in load(NAME)}
+    for name in choice.data:
+        split = "validation" if choice.lengths else "test"
+        for seed in choice.seeds:
+            for epochs in choice.lengths or (SETTINGS[name].epochs,):
+                setting = dataclasses.replace(SETTINGS[name], epochs=epochs)
+                if (name, str(setting), seed, split) not in done:
+                    save(NAME, [run(choice, name, setting, seed, split=split)])
+
+
 if __name__ == "__main__":
-    chosen = tyro.cli(Towers)
     keep_freed_memory()
-    done = {(r.data, r.training, r.seed) for r in load("retrieval_towers")}
-    for data_name in chosen.data:
-        for number in chosen.seeds:
-            if (data_name, str(SETTINGS[data_name]), number) not in done:
-                save("retrieval_towers", [run(chosen, data_name, number)])
+    main(tyro.cli(Towers))

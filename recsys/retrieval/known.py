@@ -228,3 +228,9 @@ def _schema_of(schema: Schema, names: tuple[str, ...]) -> Schema:
         )
     chosen: tuple[Feature, ...] = tuple(known[name] for name in known if name in names)
     return Schema(chosen, label=None)
+
+
+def levels(counts: np.ndarray) -> tuple[tuple[int, int], ...]:
+    """How many values come how often, falling."""
+    times, values = np.unique(counts[counts > 0], return_counts=True)
+    return tuple(zip(times[::-1].tolist(), values[::-1].tolist(), strict=True))

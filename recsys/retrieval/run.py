@@ -25,6 +25,7 @@ from recsys.retrieval.evaluation import METRICS, Evaluation, evaluate
 from recsys.retrieval.examples import Sides, item_schema, user_schema
 from recsys.retrieval.fitting import Fitted, fit
 from recsys.retrieval.known import KNOWN, Known, known_of
+from recsys.retrieval.neighbours import with_neighbours
 from recsys.retrieval.settings import ITEM, USER, ResolvedTowers, TowerSettings, resolve_towers
 from recsys.retrieval.side_rows import side_rows
 from recsys.retrieval.user_batches import UserBatches
@@ -81,6 +82,8 @@ def train_towers(
     if not known.valid.nnz:
         part = Interactions(known.train, known.valid).validation(seed=settings.seed)
         known = dataclasses.replace(known, train=part.train, valid=part.test)
+    if settings.neighbours:
+        known = with_neighbours(known, settings.neighbours, space=ITEM)
     resolved = resolve_towers(settings, known)
     begin(path, store, settings, resolved)
     if not (path / KNOWN).exists():

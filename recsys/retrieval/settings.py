@@ -10,10 +10,10 @@ from recsys.features.schema import Schema
 from recsys.models import Tower, TwoTower
 from recsys.optim import Adam, LazyAdam, RowTraining
 from recsys.optim.schedules import Cosine
-from recsys.retrieval.known import Known
+from recsys.retrieval.known import Known, levels
 from recsys.retrieval.user_batches import Sampling
 from recsys.spec import spec
-from recsys.towers.pooling import Attention, Mean
+from recsys.towers.pooling import Attention, Mean, Sum
 from recsys.training.recipe import Recipe
 from recsys.training.resolving import resolve_layout
 from recsys.training.settings import LayoutName, Settings, TableName
@@ -32,6 +32,7 @@ class TowerSettings:
     user_id: bool = False  # users have vectors of their own beside their history's
     user_features: tuple[str, ...] = ()  # of the schema, that the user tower reads as well
     item_features: tuple[str, ...] = ()  # likewise the item tower: vectors for items nobody met
+    neighbours: int = 0  # items met by the same users, that the item tower reads of each item
     attention: bool = True  # items of a history count by a learned weight; or all alike
     table: TableName = "auto"  # how vectors are stored; auto: full where that is small, else hash
     table_options: tuple[str, ...] = ()  # fields of its spec, as rows=65536 of=hash
@@ -53,6 +54,10 @@ class TowerSettings:
     def __post_init__(self):
         counts = (self.dim, self.epochs, self.every, self.patience)
         more = (self.history, self.candidates, self.batch, self.lookups)
+        if self.neighbours < 0:
+            raise ValueError(
+                f"Settings want neighbours of at least 0, got {self.neighbours}: 10 are many."
+            )
         if any(count is not None and count < 1 for count in (*counts, *more)):
             raise ValueError(
                 "Settings want dim, epochs, every, patience, history, candidates, batch and "
@@ -101,7 +106,7 @@ def resolve_towers(settings: TowerSettings, known: Known) -> ResolvedTowers:
         schema,
         layout,
         user=Tower(users, pooling=Attention() if settings.attention else Mean()),
-        item=Tower(items),
+        item=Tower(items, pooling=Sum() if settings.neighbours else Mean()),
         dim=settings.dim,
         temperature=settings.temperature,
         targets=min(max(1, (most + 1) // 2), MOST_TARGETS),
@@ -143,9 +148,9 @@ def _tables(settings: TowerSettings, known: Known, *, history: int) -> tuple[Sch
             f"{twice[0]!r}: leave it out."
         )
     popularity = np.bincount(known.train.indices, minlength=len(known.items))
-    items = {"values": len(known.items), "counts": _levels(popularity)}
+    items = {"values": len(known.items), "counts": levels(popularity)}
     length = settings.history or history
-    user = Feature(USER, values=len(known.users), counts=_levels(np.diff(known.train.indptr)))
+    user = Feature(USER, values=len(known.users), counts=levels(np.diff(known.train.indptr)))
     schema = Schema(
         (
             *((user,) if settings.user_id else ()),
@@ -172,12 +177,6 @@ def _features(rows: Any) -> tuple[Feature, ...]:
 
 def _user_names(known: Known) -> set[str]:
     return {USER, HISTORY, *(feature.name for feature in _features(known.user_rows))}
-
-
-def _levels(counts: np.ndarray) -> tuple[tuple[int, int], ...]:
-    """How many values come how often, falling."""
-    times, values = np.unique(counts[counts > 0], return_counts=True)
-    return tuple(zip(times[::-1].tolist(), values[::-1].tolist(), strict=True))
 
 
 def _batch(users: int) -> int:

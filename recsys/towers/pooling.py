@@ -1,4 +1,4 @@
-"""Histories to one vector: the mean, attention by a learned query, or attention to latents.
+"""Histories to one vector: mean, sum, attention by a learned query, or attention to latents.
 
 Each is a frozen spec that builds a module over vectors at their places and which of them are real.
 An empty history is the zero vector.
@@ -48,6 +48,24 @@ class MeanPool(Pool):
     ) -> Float[Array, "batch width"]:
         count = jnp.sum(valid, axis=1, keepdims=True, dtype=jnp.float32)
         return _weighted(places, valid.astype(jnp.float32) / jnp.maximum(count, 1.0))
+
+
+@spec
+@dataclasses.dataclass(frozen=True)
+class Sum:
+    """Places add up: ten of them weigh ten times what one does beside a tower's other features."""
+
+    def build(self, width: int, *, rngs: nnx.Rngs) -> Pool:
+        return SumPool()
+
+
+class SumPool(Pool):
+    """The sum of the real places."""
+
+    def __call__(
+        self, places: Float[Array, "batch length width"], valid: Bool[Array, "batch length"]
+    ) -> Float[Array, "batch width"]:
+        return _weighted(places, valid.astype(jnp.float32))
 
 
 @spec
@@ -151,4 +169,4 @@ def _weighted(
     return jnp.einsum("bl,blw->bw", share, places)
 
 
-POOLINGS = {"mean": Mean, "attention": Attention, "latent_attention": LatentAttention}
+POOLINGS = {"mean": Mean, "sum": Sum, "attention": Attention, "latent_attention": LatentAttention}

@@ -1,5 +1,5 @@
-"""Poolings of the registry: padding counts for nothing, an empty history is zero, all start as the
-mean.
+"""Poolings of the registry: padding counts for nothing, an empty history is zero, all but the sum
+start as the mean.
 """
 
 import jax
@@ -13,6 +13,7 @@ from recsys.towers.pooling import POOLINGS, LatentAttention
 
 EXAMPLES = {
     "mean": POOLINGS["mean"](),
+    "sum": POOLINGS["sum"](),
     "attention": POOLINGS["attention"](),
     "latent_attention": POOLINGS["latent_attention"](latents=5, heads=2),
 }
@@ -43,8 +44,16 @@ def test_its_spec_survives_json(name):
     assert from_json(to_json(EXAMPLES[name])) == EXAMPLES[name]
 
 
+def test_the_sum_adds_the_real_places():
+    expected = [PLACES[0].sum(axis=0), PLACES[1, 0] + PLACES[1, 2], np.zeros(6)]
+    found = EXAMPLES["sum"].build(6, rngs=nnx.Rngs(0))(PLACES, VALID)
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+
+
 @pytest.mark.slow
-def test_it_starts_as_the_mean_of_the_real_places(pool):
+@pytest.mark.parametrize("name", [name for name in EXAMPLES if name != "sum"])
+def test_it_starts_as_the_mean_of_the_real_places(name):
+    pool = EXAMPLES[name].build(6, rngs=nnx.Rngs(0))
     expected = [PLACES[0].mean(axis=0), PLACES[1, [0, 2]].mean(axis=0), np.zeros(6)]
     np.testing.assert_allclose(pool(PLACES, VALID), expected, rtol=1e-5, atol=1e-6)
 
