@@ -4,9 +4,9 @@ Plain multiplexing, multiplexing with a projection a feature, INT8, narrow rows,
 and their combinations, at 1/2 to 1/16 of the bytes of float32 rows for all. Wanted of the best:
 99.5% of the full R@20 at a quarter, 98.5% at an eighth, 95% at a sixteenth; plain multiplexing is
 expected to lose much, since a product has no weights that tell features apart. All are trained as
-`towers.py` trains, for the epochs that it chose on validation for full rows; test is read once a
-run. Runs that are recorded in `results/retrieval_bytes.json` are not repeated, and a killed one
-goes on where it was. Draw with `experiments.retrieval.report`.
+`towers.py` trains, with a row for each user beside its history and for half as many epochs; test is
+read once a run. Runs that are recorded in `results/retrieval_bytes.json` are not repeated, and a
+killed one goes on where it was. Draw with `experiments.retrieval.report`.
 
     RECSYS_DATA=folder python -m experiments.retrieval.bytes
 """
@@ -44,7 +44,7 @@ class Sweep:
     budgets: tuple[float, ...] = (0.5, 0.25, 0.125, 0.0625)  # of the full tables' bytes
     tables: tuple[str, ...] = ()  # of contenders; none is all
     seeds: tuple[int, ...] = (0, 1, 2)
-    epochs: int | None = None  # by default those that `towers.py` chose, or all of its setting
+    epochs: int = 8  # of the schedule
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Job:
     contender: Contender
     budget: float
     seed: int
-    training: str  # the setting, and for how many epochs
+    training: str  # the setting
 
     def record(self, **measured) -> Record:
         """What it is, and what was measured."""
@@ -89,7 +89,7 @@ def jobs(sweep: Sweep, training: str) -> Iterator[Job]:
                     yield Job(sweep.data, contender, budget, seed, training)
 
 
-def run(job: Job, data: Interactions, setting: Setting, *, epochs: int, runs: Path) -> Record:
+def run(job: Job, data: Interactions, setting: Setting, *, runs: Path) -> Record:
     """Trains and measures once.
 
     Raises:
@@ -104,7 +104,7 @@ def run(job: Job, data: Interactions, setting: Setting, *, epochs: int, runs: Pa
         setting,
         data,
         seed=job.seed,
-        epochs=epochs,
+        epochs=setting.epochs,
         directory=runs / job.name,
         valid=None,
         spec=spec,
@@ -112,7 +112,7 @@ def run(job: Job, data: Interactions, setting: Setting, *, epochs: int, runs: Pa
     seconds = time.monotonic() - started
     found = evaluate(embed(spec, fitted.state, sides), data, progress=False)
     low, high = found.interval("recall@20")
-    metrics = {**found.metrics, "recall@20_low": low, "recall@20_high": high, "epochs": epochs}
+    metrics = {**found.metrics, "recall@20_low": low, "recall@20_high": high}
     embedding = learner.model(fitted.state).embed
     return job.record(
         budget_bytes=budget_bytes,
@@ -127,23 +127,15 @@ def run(job: Job, data: Interactions, setting: Setting, *, epochs: int, runs: Pa
     )
 
 
-def chosen_epochs(data: str, setting: Setting) -> int:
-    """What `towers.py` chose on validation for full rows, or all where it has not run."""
-    found = [r for r in load("retrieval_towers") if r.data == data and r.training == str(setting)]
-    epochs = [int((record.metrics or {})["epochs"]) for record in found]
-    return sorted(epochs)[len(epochs) // 2] if epochs else setting.epochs
-
-
 def main(sweep: Sweep) -> None:
     """Trains what is not recorded yet."""
-    setting = SETTINGS[sweep.data]
-    epochs = sweep.epochs or chosen_epochs(sweep.data, setting)
+    setting = dataclasses.replace(SETTINGS[sweep.data], has_id=True, epochs=sweep.epochs)
     data = by_frequency(INTERACTIONS[sweep.data](sweep.folder / sweep.data))
-    wanted = list(pending(sweep, f"{setting}, {epochs} epochs"))
+    wanted = list(pending(sweep, str(setting)))
     for job in tqdm(wanted, unit=" runs"):
         told = f"{job.budget:.1%} {job.contender.table}, {job.contender.layout}, seed {job.seed}"
         try:
-            record = run(job, data, setting, epochs=epochs, runs=sweep.runs)
+            record = run(job, data, setting, runs=sweep.runs)
         except ValueError as error:  # below the method's floor: its sentence says so
             tqdm.write(f"{told}: {error}", file=sys.stderr)
             continue

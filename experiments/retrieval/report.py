@@ -39,7 +39,7 @@ def points(records: Sequence[Record], cost: Callable[[Record], float], *, data: 
     """Mean and spread of R@20 over seeds, for each label and budget, from cheap to dear."""
     runs: dict[tuple[str, float], list[Record]] = {}
     for record in records:
-        if record.data == data:
+        if record.data == data and record.split != "validation":
             runs.setdefault((name_of(record), record.budget or 1.0), []).append(record)
     found: Points = {}
     for (name, _), own in runs.items():

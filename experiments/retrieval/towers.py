@@ -69,10 +69,21 @@ class Setting:
 
 
 NAME = "retrieval_towers"
+WHOLE = Setting(dim=128, history=500, targets=500, epochs=50, every=10)  # users read whole
 SETTINGS = {
-    "ml-1m-ultragcn": Setting(dim=128, history=500, targets=500, epochs=50, every=10),
+    "ml-1m-ultragcn": WHOLE,
+    "ml-1m-time": WHOLE,
     "gowalla": Setting(
-        is_weighted=False,
+        neighbours=10,
+        history=64,
+        targets=32,
+        candidates=4096,
+        users=512,
+        epochs=16,
+        every=4,
+        sampling=Sampling(history="all", shift=0.1),
+    ),
+    "amazon-beauty": Setting(
         neighbours=10,
         history=64,
         targets=32,

@@ -62,7 +62,7 @@ def test_a_run_is_trained_measured_and_resumed(tmp_path):
     (contender,) = (c for c in CONTENDERS if c.layout == "plain multiplexing")
     job = next(jobs(Sweep(seeds=(0,)), "t"))
     job = dataclasses.replace(job, contender=contender, budget=0.5)
-    first, again = (run(job, DATA, SETTING, epochs=1, runs=tmp_path) for _ in range(2))
+    first, again = (run(job, DATA, SETTING, runs=tmp_path) for _ in range(2))
     assert (first.table_bytes or 0) <= (first.budget_bytes or 0)
     assert 0 < (first.metrics or {})["recall@20"] <= 1
     assert first.metrics == again.metrics

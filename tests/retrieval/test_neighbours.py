@@ -1,4 +1,4 @@
-"""Neighbours: items that the same users met, read by the tower of items, in runs and in releases."""
+"""Neighbours: items that the same users met, read by the tower of items, in runs and releases."""
 
 import dataclasses
 
