@@ -5,8 +5,9 @@ shared between the two; softmax over the catalogue or a sample of it. Published 
 compare with: MovieLens-1M in the split of UltraGCN, UltraGCN .2787 / .2642, and `baselines.py` for
 EASE and iALS; Gowalla at d = 64, LightGCN .182 / .1547, SimpleX .1872 / .1557. Settings, and the
 length of the schedule among them, were chosen on validation carved from train (a tenth of each
-user's items, `--lengths`); a schedule is trained to its end on all of train, and test is read once.
-Killed runs go on where they were. Records go to `results/retrieval_towers.json`.
+user's items, of Amazon Beauty a quarter; `--lengths`); a schedule is trained to its end on all of
+train, and test is read once. Killed runs go on where they were. Records go to
+`results/retrieval_towers.json`.
 
     RECSYS_DATA=folder python -m experiments.retrieval.towers --data ml-1m-ultragcn
     RECSYS_DATA=folder python -m experiments.retrieval.towers --data gowalla
@@ -25,6 +26,7 @@ import tyro
 from flax import nnx
 
 from experiments.results import Record, device, load, save
+from experiments.retrieval.tuning import SHARES
 from recsys.data.datasets import INTERACTIONS
 from recsys.data.interactions import Interactions
 from recsys.embedding import Unified
@@ -77,11 +79,11 @@ SETTINGS = {
         neighbours=10,
         history=64,
         targets=32,
-        candidates=4096,
+        candidates=8192,
         users=512,
         epochs=16,
         every=4,
-        sampling=Sampling(history="all", shift=0.1),
+        sampling=Sampling(history="all", weight=0.0, shift=0.1),
     ),
     "amazon-beauty": Setting(
         neighbours=10,
@@ -184,7 +186,7 @@ def run(choice: Towers, name: str, setting: Setting, seed: int, *, split: str) -
     """Trains a whole schedule on train, and reads test; or on part of it, and reads the rest."""
     data = INTERACTIONS[name](choice.folder / name)
     if split == "validation":
-        data = data.validation(seed=seed)
+        data = data.validation(SHARES.get(name, 0.1), seed=seed)
     directory = choice.runs / f"{name}-{split}-{setting.epochs}-{seed}"
     started = time.monotonic()
     spec, sides, learner, fitted = train(
