@@ -4,10 +4,9 @@ A vector of the user's history (and of the user's id, where that helps), a vecto
 shared between the two; softmax over the catalogue or a sample of it. Published R@20 / N@20 to
 compare with: MovieLens-1M in the split of UltraGCN, UltraGCN .2787 / .2642, and `baselines.py` for
 EASE and iALS; Gowalla at d = 64, LightGCN .182 / .1547, SimpleX .1872 / .1557. Settings, and the
-length of the schedule among them, were chosen on validation carved from train (a tenth of each
-user's items, of Amazon Beauty a quarter; `--lengths`); a schedule is trained to its end on all of
-train, and test is read once. Killed runs go on where they were. Records go to
-`results/retrieval_towers.json`.
+length of the schedule among them, were chosen on validation carved from train (`validation.py`;
+`--lengths`); a schedule is trained to its end on all of train, and test is read once. Killed runs
+go on where they were. Records go to `results/retrieval_towers.json`.
 
     RECSYS_DATA=folder python -m experiments.retrieval.towers --data ml-1m-ultragcn
     RECSYS_DATA=folder python -m experiments.retrieval.towers --data gowalla
@@ -26,7 +25,7 @@ import tyro
 from flax import nnx
 
 from experiments.results import Record, device, load, save
-from experiments.retrieval.tuning import SHARES
+from experiments.retrieval.validation import validation
 from recsys.data.datasets import INTERACTIONS
 from recsys.data.interactions import Interactions
 from recsys.embedding import Unified
@@ -184,16 +183,18 @@ def _neighbours(setting: Setting, data: Interactions) -> Rows | None:
 
 def run(choice: Towers, name: str, setting: Setting, seed: int, *, split: str) -> Record:
     """Trains a whole schedule on train, and reads test; or on part of it, and reads the rest."""
-    data = INTERACTIONS[name](choice.folder / name)
     if split == "validation":
-        data = data.validation(SHARES.get(name, 0.1), seed=seed)
+        data = validation(name, choice.folder, seed=seed)
+    else:
+        data = INTERACTIONS[name](choice.folder / name)
     directory = choice.runs / f"{name}-{split}-{setting.epochs}-{seed}"
     started = time.monotonic()
     spec, sides, learner, fitted = train(
         setting, data, seed=seed, epochs=setting.epochs, directory=directory, valid=None
     )
     seconds = time.monotonic() - started
-    found = evaluate(embed(spec, fitted.state, sides), data)
+    vectors = embed(spec, fitted.state, sides, history=max(256, setting.history))
+    found = evaluate(vectors, data)
     metrics = {key: round(value, 5) for key, value in found.metrics.items()}
     low, high = found.interval("recall@20")
     metrics |= {"recall@20_low": round(low, 5), "recall@20_high": round(high, 5)}

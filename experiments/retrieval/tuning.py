@@ -24,11 +24,11 @@ import tyro
 
 from experiments.results import RESULTS, Record, load, save
 from experiments.retrieval.baselines import measured, told
+from experiments.retrieval.validation import SHARE, SHARES
 from recsys.data.datasets import INTERACTIONS
 from recsys.retrieval.baselines import EASE, GFCF, IALS
 
 CHOSEN_BY = "recall@20"
-SHARES = {"amazon-beauty": 0.25}  # of a user's items in train that are put aside; else a tenth
 
 
 def _ials(
@@ -78,7 +78,7 @@ def tune(choice: Tuning, *, results: Path = RESULTS) -> None:
     done = {(r.data, r.training, r.seed) for r in load("retrieval_tuning", folder=results)}
     for name in choice.data:
         whole = INTERACTIONS[name](choice.folder / name)
-        data = whole.validation(SHARES.get(name, 0.1), seed=choice.seed)
+        data = whole.validation(SHARES.get(name, SHARE), seed=choice.seed)
         for model, grid in GRIDS[name].items():
             for spec in grid if not choice.models or model in choice.models else ():
                 if (name, str(spec), choice.seed) in done:
