@@ -73,7 +73,7 @@ NAME = "retrieval_towers"
 WHOLE = Setting(dim=128, history=500, targets=500, epochs=50, every=10)  # users read whole
 SETTINGS = {
     "ml-1m-ultragcn": WHOLE,
-    "ml-1m-time": WHOLE,
+    "ml-1m-time": dataclasses.replace(WHOLE, dim=64, history=256, targets=128, epochs=30),
     "gowalla": Setting(
         neighbours=10,
         history=64,
@@ -90,9 +90,9 @@ SETTINGS = {
         targets=32,
         candidates=4096,
         users=512,
-        epochs=16,
+        epochs=12,
         every=4,
-        sampling=Sampling(history="all", shift=0.1),
+        sampling=Sampling(shift=0.1),
     ),
 }
 
