@@ -23,6 +23,7 @@ from typing import Any
 import tyro
 
 from experiments.results import Record, device, save
+from experiments.retrieval.metrics import metrics_of
 from recsys.data.datasets import INTERACTIONS
 from recsys.data.interactions import Interactions
 from recsys.retrieval import evaluate
@@ -99,15 +100,9 @@ def measured(spec: Any, data: Interactions) -> Record:
     seconds = time.monotonic() - started
     found = evaluate(scorer, data)
     ranking_seconds = time.monotonic() - started - seconds
-    low, high = found.interval("recall@20")
-    metrics = found.metrics | {"recall@20_low": low, "recall@20_high": high}
-    if found.is_cold.any():
-        cold, others = (found.of(users)["recall@20"] for users in (found.is_cold, ~found.is_cold))
-        metrics |= {"recall@20_cold": cold, "recall@20_known": others}
-    rounded = {key: round(value, 5) for key, value in metrics.items()}
     return Record(
         training=str(spec),
-        metrics=rounded | {"evaluation_s": round(ranking_seconds, 1)},
+        metrics=metrics_of(found) | {"evaluation_s": round(ranking_seconds, 1)},
         train_seconds=round(seconds, 1),
         device=device(),
     )

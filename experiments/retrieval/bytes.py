@@ -22,6 +22,7 @@ import tyro
 from tqdm import tqdm
 
 from experiments.results import Record, device, identity, load, save
+from experiments.retrieval.metrics import metrics_of
 from experiments.retrieval.smaller import CONTENDERS, FULL, Contender, by_frequency, with_counts
 from experiments.retrieval.towers import SETTINGS, Setting, spec_of, train
 from recsys.data.datasets import INTERACTIONS
@@ -111,8 +112,6 @@ def run(job: Job, data: Interactions, setting: Setting, *, runs: Path) -> Record
     )
     seconds = time.monotonic() - started
     found = evaluate(embed(spec, fitted.state, sides), data, progress=False)
-    low, high = found.interval("recall@20")
-    metrics = {**found.metrics, "recall@20_low": low, "recall@20_high": high}
     embedding = learner.model(fitted.state).embed
     return job.record(
         budget_bytes=budget_bytes,
@@ -120,7 +119,7 @@ def run(job: Job, data: Interactions, setting: Setting, *, runs: Path) -> Record
         served_bytes=embedding.table_bytes,  # ids are numbers already
         full_bytes=full_bytes,
         train_bytes=kept_bytes(fitted.state),
-        metrics={name: round(float(value), 5) for name, value in metrics.items()},
+        metrics=metrics_of(found),
         train_seconds=round(seconds, 1),
         device=device(),
         command=" ".join(["python -m experiments.retrieval.bytes", *sys.argv[1:]]),

@@ -25,6 +25,7 @@ import tyro
 from flax import nnx
 
 from experiments.results import Record, device, load, save
+from experiments.retrieval.metrics import metrics_of
 from experiments.retrieval.validation import validation
 from recsys.data.datasets import INTERACTIONS
 from recsys.data.interactions import Interactions
@@ -195,9 +196,7 @@ def run(choice: Towers, name: str, setting: Setting, seed: int, *, split: str) -
     seconds = time.monotonic() - started
     vectors = embed(spec, fitted.state, sides, history=max(256, setting.history))
     found = evaluate(vectors, data)
-    metrics = {key: round(value, 5) for key, value in found.metrics.items()}
-    low, high = found.interval("recall@20")
-    metrics |= {"recall@20_low": round(low, 5), "recall@20_high": round(high, 5)}
+    metrics = metrics_of(found)
     print(f"{name}, {split}, seed {seed}: {metrics}, {seconds:.0f} s", flush=True)
     embedding = learner.model(fitted.state).embed
     return Record(

@@ -47,7 +47,7 @@ class TowerSettings:
     epochs: int = 60  # at most
     every: int = 5  # epochs between looks at validation
     patience: int = 3  # looks without a better recall@20 after which training stops
-    shift: float = 0.2  # popular items are scored lower in training, so that others are found
+    shift: float = 0.2  # items that n users met weigh less as negatives, by n to this power
     average: float = 0.0  # decay of the moving average that is evaluated; 0 is none
     seed: int = 0  # of the start and the order
 
