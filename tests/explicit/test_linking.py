@@ -76,12 +76,13 @@ def test_words_are_called_by_their_commonest_form(linker):
 
 
 def test_words_count_by_their_rarity_and_as_many_as_allowed(linker):
-    words = linker.words(["bread, of shirts: bread", ""]).toarray()
+    _, found = linker.read(["bread, of shirts: bread", ""])
+    words = found.toarray()
     assert np.linalg.norm(words, axis=1) == pytest.approx([1, 0])
     assert {linker.forms[place] for place in np.flatnonzero(words[0])} == {"bread", "shirts"}
-    few = dataclasses.replace(linker, most_words=1).words(["bread, shirts, trousers"])
+    _, few = dataclasses.replace(linker, most_words=1).read(["bread, shirts, trousers"])
     assert few.nnz == 1
-    assert linker.words([]).shape == (0, len(linker.forms))
+    assert [part.shape[0] for part in linker.read([])] == [0, 0]
 
 
 def test_links_by_themselves_are_a_space_of_skills_and_words(linker):
