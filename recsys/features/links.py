@@ -99,7 +99,7 @@ class Links:
             rows.append(row[there])
             columns.append(places.ravel()[there])
             amounts.append(values.ravel()[there])
-        shape: Any = (counted.shape[0], len(self.rarity))
+        shape: Any = (len(counted.indptr) - 1, len(self.rarity))
         if not rows:
             return csr_array(shape, dtype=np.float32)
         places = (np.concatenate(rows), np.concatenate(columns))
