@@ -31,7 +31,8 @@ class Report:
 
 def name_of(record: Record) -> str:
     """How plots call what a record measured."""
-    parts = (record.table, record.layout) if record.table else (record.model,)
+    is_smaller = record.table and record.experiment == BYTES
+    parts = (record.table, record.layout) if is_smaller else (record.model,)
     return ", ".join(filter(None, parts))
 
 
