@@ -129,6 +129,7 @@ def run(job: Job, folder: Path) -> Record:
 
     Raises:
         ValueError: the method has no table as small as the budget.
+        SystemExit: SIGTERM came; what was trained by then is no result.
     """
     own = prepared(job.data.name, folder, job.seed)
     known = job.contender.schema(own.known)
@@ -149,6 +150,8 @@ def run(job: Job, folder: Path) -> Record:
         patience=PATIENCE,
         most_seconds=job.data.most_seconds,
     )
+    if fitted.is_stopped:
+        raise SystemExit("Stopped in the middle of a run: the same command trains it again.")
     seconds = time.monotonic() - started
     embed = learner.model(fitted.state).embed
     measured = {

@@ -121,6 +121,8 @@ def _run(contender: Contender, split: dict, budget_bytes: int, epochs: int, seed
     loader = Shuffled(data["train"], size=1024, seed=seed)
     started = time.monotonic()
     fitted = fit(learner, loader, epochs=epochs, valid=data["valid"], patience=3)
+    if fitted.is_stopped:
+        raise SystemExit("Stopped in the middle of a run: the same command trains it again.")
     seconds = time.monotonic() - started
     embed = learner.model(fitted.state).embed
     return Record(
