@@ -2,7 +2,7 @@
 
 An item's vector is then the sum of its own row and the mean of its neighbours' rows: one step over
 the graph of items, so that what is learned of an item speaks for those beside it. UltraGCN (Mao et
-al., CIKM 2021, section 3.2) puts the same graph into a loss; a feature needs none, stands in the
+al., CIKM 2021, section 3.2) puts such a graph into a loss; a feature needs none, stands in the
 release, and is read from what an item that comes later names as its neighbours.
 """
 

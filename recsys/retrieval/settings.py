@@ -56,7 +56,7 @@ class TowerSettings:
         more = (self.history, self.candidates, self.batch, self.lookups)
         if self.neighbours < 0:
             raise ValueError(
-                f"Settings want neighbours of at least 0, got {self.neighbours}: 10 are many."
+                f"Settings want neighbours of at least 0, got {self.neighbours}: 0 reads none."
             )
         if any(count is not None and count < 1 for count in (*counts, *more)):
             raise ValueError(

@@ -17,6 +17,7 @@ from recsys.retrieval.answers import Recommender
 from recsys.retrieval.neighbours import NEIGHBOURS, nearest_items, rows_of
 from recsys.retrieval.run import TowerRun, open_towers, train_towers
 from recsys.retrieval.settings import TowerSettings
+from recsys.retrieval.vectors import item_vectors
 from tests.retrieval.logs import ITEMS, write_log
 
 # Items 0 and 1 share two users, 0 and 2 one, 3 none.
@@ -65,8 +66,6 @@ def test_a_run_reads_neighbours_beside_the_features_of_items(run):
 @pytest.mark.slow
 def test_an_item_moves_with_its_neighbours(run):
     """Switched off, vectors of items would not change with the bag."""
-    from recsys.retrieval.vectors import item_vectors
-
     sides = run.sides
     about = run.resolved.model
     whole = np.asarray(item_vectors(about, run.state, sides))
