@@ -32,6 +32,7 @@ from recsys.data.datasets import INTERACTIONS
 from recsys.data.interactions import Interactions
 from recsys.embedding import Unified
 from recsys.features import Feature, Schema
+from recsys.losses import CosineContrastive, Softmax
 from recsys.models import Tower, TwoTower
 from recsys.optim import Adam, LazyAdam, RowTraining
 from recsys.optim.schedules import Cosine
@@ -67,6 +68,7 @@ class Setting:
     epochs: int = 50  # of the schedule, all of which are trained
     every: int = 5  # epochs between checkpoints
     sampling: Sampling = Sampling(shift=0.2)
+    loss: Softmax | CosineContrastive = Softmax()
     dropout: float = 0.0
     average: float = 0.0  # of the weights; 0 keeps none
 
@@ -134,6 +136,7 @@ def spec_of(setting: Setting, data: Interactions) -> TwoTower:
         item=Tower(("item", *(f.name for f in beside)), pooling=Sum()),
         dim=setting.dim,
         temperature=setting.temperature,
+        loss=setting.loss,
         targets=setting.targets,
         candidates=-(-setting.candidates // setting.users),
         in_batch=False,

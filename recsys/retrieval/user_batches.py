@@ -24,6 +24,7 @@ class Sampling:
     """How users' items become examples."""
 
     history: Literal["half", "all"] = "half"  # half: what is asked for is not in the history
+    turns: Literal["one", "all"] = "one"  # of a user in an epoch; all: until all it met is asked
     weight: float = -0.5  # a user counts by its number of items to this power
     power: float = 0.0  # candidates are drawn by popularity to this power; 0: none comes twice
     shift: float = 0.0  # candidates of popularity n are scored lower by shift * log(n) in training
@@ -47,7 +48,9 @@ class Drawn(NamedTuple):
 
 
 class UserBatches:
-    """Batches of `size` users that met at least two items; each user comes once an epoch."""
+    """Batches of `size` users that met at least two items; each user comes once an epoch, or as
+    often as it takes to ask for all that it met.
+    """
 
     def __init__(self, sides: Sides, *, size: int, seed: int = 0, sampling: Sampling | None = None):
         """Examples of the users of `sides`.
@@ -63,7 +66,10 @@ class UserBatches:
                 f"hard={self.sampling.hard}: use fewer hard ones, or more candidates."
             )
         self.counts = np.diff(sides.train.indptr)
+        self.asked = self.counts - (self.counts // 2 if self.sampling.history == "half" else 0)
         self.users = np.flatnonzero(self.counts >= 2)
+        if self.sampling.turns == "all":
+            self.users = np.repeat(self.users, -(-self.asked[self.users] // sides.spec.targets))
         check("UserBatches", len(self.users), size, seed)
         self.popularity = np.bincount(sides.train.indices, minlength=len(sides.items))
         chance = np.maximum(self.popularity, 1.0) ** self.sampling.power
@@ -175,9 +181,9 @@ class UserBatches:
         wanted = self.size * spec.candidates
         expected = np.minimum(wanted * self.chance, np.inf if self.sampling.power else 1.0)
         if spec.in_batch:
-            asked = self.counts - (self.counts // 2 if self.sampling.history == "half" else 0)
-            share = np.minimum(spec.targets, asked) / np.maximum(self.counts, 1)
-            share = share * (self.counts >= 2) * (self.size / len(self.users))
+            share = np.minimum(spec.targets, self.asked) / np.maximum(self.counts, 1)
+            turns = np.bincount(self.users, minlength=len(self.counts))
+            share = share * turns * (self.size / len(self.users))
             each = np.repeat(share, self.counts)
             expected = expected + np.bincount(train.indices, weights=each, minlength=len(expected))
         shift = self.sampling.shift * np.log(np.maximum(self.popularity, 1.0))

@@ -50,6 +50,17 @@ def test_each_user_of_two_items_or_more_comes_once_an_epoch():
         assert set(users) <= set(np.flatnonzero(MET.sum(axis=1) >= 2).tolist())
 
 
+def test_a_user_has_as_many_turns_as_asking_for_all_its_items_takes():
+    batches = _batches(Sampling(turns="all"))
+    steps = range(batches.steps_per_epoch)
+    users = [user for step in steps for (user,) in _held(batches.batch(step), "user")]
+    turns = np.bincount(users, minlength=len(MET))
+    counts = MET.sum(axis=1)
+    wanted = np.where(counts >= 2, -(-(counts - counts // 2) // SPEC.targets), 0)
+    assert (turns <= wanted).all()
+    assert wanted.sum() - SIZE < turns.sum() == len(users)
+
+
 def test_half_of_the_items_are_the_history_and_the_others_are_asked_for():
     batch = _batches().batch(0)
     parts = zip(*(_held(batch, name) for name in ("user", "history", "item")), strict=True)
@@ -88,8 +99,10 @@ def test_candidates_beyond_the_catalogue_are_padding():
 @pytest.mark.parametrize("power", [0.0, 0.5])
 @pytest.mark.parametrize("in_batch", [False, True])
 @pytest.mark.parametrize("history", ["half", "all"])
-def test_items_come_up_as_often_as_their_counts_say(power, in_batch, history):
-    batches = _batches(Sampling(history=history, power=power), in_batch=in_batch)
+@pytest.mark.parametrize("turns", ["one", "all"])
+def test_items_come_up_as_often_as_their_counts_say(power, in_batch, history, turns):
+    sampling = Sampling(history=history, power=power, turns=turns)
+    batches = _batches(sampling, in_batch=in_batch)
     spec = batches.sides.spec
     span, first = spec.packed.span("item"), 0 if in_batch else 4
     found = np.zeros(ITEMS)
