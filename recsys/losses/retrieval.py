@@ -58,10 +58,10 @@ def own(
     last = len(candidate) - 1
     place = jnp.searchsorted(ranked, known)
     is_there = is_known & (ranked[jnp.minimum(place, last)] == known)
-    user = jnp.arange(len(known))[:, None]
-    marked = jnp.zeros((len(known), len(candidate)), bool)
-    marked = marked.at[user, jnp.where(is_there, place, len(candidate))].set(True, mode="drop")
-    return marked[:, jnp.searchsorted(ranked, candidate)]  # equals stand at the first of them
+    user = jnp.broadcast_to(jnp.arange(len(known))[:, None], known.shape)
+    marked = jnp.zeros((len(candidate), len(known)), bool)  # whole rows of it are read below
+    marked = marked.at[jnp.where(is_there, place, len(candidate)), user].set(True, mode="drop")
+    return marked[jnp.searchsorted(ranked, candidate)].T  # equals stand at the first of them
 
 
 def over_targets(scores: Scores, each: "Pairwise") -> Float[Array, "batch targets"]:
