@@ -5,8 +5,7 @@ shared between the two; softmax over the catalogue or a sample of it. Published 
 compare with: MovieLens-1M in the split of UltraGCN, UltraGCN .2787 / .2642, and `baselines.py` for
 EASE and iALS; Gowalla at d = 64, LightGCN .182 / .1547, SimpleX .1872 / .1557. Settings
 were chosen on validation carved from train (`validation.py`, `--lengths`; `LOG.md` has what was
-tried), but those of Gowalla on random items of train, which its test is not like, and those of the
-split by time not at all. A schedule is trained to its end on all of train, and test is read once.
+tried), but those of the split by time not at all. A schedule is trained to its end on all of train, and test is read once.
 Killed runs go on where they were. Records go to `results/retrieval_towers.json`.
 
     RECSYS_DATA=folder python -m experiments.retrieval.towers --data ml-1m-ultragcn
@@ -79,14 +78,17 @@ SETTINGS = {
     "ml-1m-ultragcn": WHOLE,
     "ml-1m-time": dataclasses.replace(WHOLE, dim=64, history=256, targets=128, epochs=30),
     "gowalla": Setting(
-        neighbours=10,
-        history=64,
-        targets=32,
-        candidates=8192,
-        users=512,
-        epochs=16,
-        every=4,
-        sampling=Sampling(history="all", weight=0.0, shift=0.1),
+        has_id=True,
+        history=16,
+        targets=4,
+        candidates=2048,
+        users=128,
+        temperature=1.0,
+        rate=0.003,
+        epochs=40,
+        every=5,
+        sampling=Sampling(history="all", turns="all", weight=0.0),
+        loss=CosineContrastive(margin=0.8, weight=150.0),
     ),
     "amazon-beauty": Setting(
         neighbours=10,
