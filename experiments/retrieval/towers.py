@@ -5,8 +5,9 @@ shared between the two; softmax over the catalogue or a sample of it. Published 
 compare with: MovieLens-1M in the split of UltraGCN, UltraGCN .2787 / .2642, and `baselines.py` for
 EASE and iALS; Gowalla at d = 64, LightGCN .182 / .1547, SimpleX .1872 / .1557. Settings
 were chosen on validation carved from train (`validation.py`, `--lengths`; `LOG.md` has what was
-tried), but those of the split by time not at all. A schedule is trained to its end on all of train, and test is read once.
-Killed runs go on where they were. Records go to `results/retrieval_towers.json`.
+tried), but those of the split by time not at all. A schedule is trained to its end on all of train,
+and test is read once. Killed runs go on where they were. Records go to
+`results/retrieval_towers.json`.
 
     RECSYS_DATA=folder python -m experiments.retrieval.towers --data ml-1m-ultragcn
     RECSYS_DATA=folder python -m experiments.retrieval.towers --data gowalla
