@@ -4,7 +4,7 @@ Plain multiplexing, multiplexing with a projection a feature, INT8, narrow rows,
 and their combinations, at 1/2 to 1/16 of the bytes of float32 rows for all. Wanted of the best:
 99.5% of the full R@20 at a quarter, 98.5% at an eighth, 95% at a sixteenth; plain multiplexing is
 expected to lose much, since a product has no weights that tell features apart. All are trained as
-`towers.py` trains, with a row for each user beside its history and for half as many epochs; test is
+`towers.py` trains, with a row for each user beside its history, in a schedule of 8 epochs; test is
 read once a run. Runs that are recorded in `results/retrieval_bytes.json` are not repeated, and a
 killed one goes on where it was. Draw with `experiments.retrieval.report`.
 
