@@ -128,7 +128,9 @@ def run(job: Job, data: Interactions, setting: Setting, *, runs: Path) -> Record
 
 def main(sweep: Sweep) -> None:
     """Trains what is not recorded yet."""
-    setting = dataclasses.replace(SETTINGS[sweep.data], has_id=True, epochs=sweep.epochs)
+    setting = dataclasses.replace(
+        SETTINGS[sweep.data], has_id=True, history=16, epochs=sweep.epochs
+    )
     data = by_frequency(INTERACTIONS[sweep.data](sweep.folder / sweep.data))
     wanted = list(pending(sweep, str(setting)))
     for job in tqdm(wanted, unit=" runs"):

@@ -46,7 +46,7 @@ from recsys.retrieval.side_rows import side_rows
 from recsys.retrieval.user_batches import Sampling, UserBatches
 from recsys.retrieval.vectors import embed
 from recsys.tables import Full
-from recsys.towers.pooling import Attention, Mean, Sum
+from recsys.towers.pooling import Attention, MeanDirection, Sum
 from recsys.training import Learner, Recipe
 from recsys.training.footprint import kept_bytes
 
@@ -57,7 +57,7 @@ class Setting:
 
     dim: int = 64
     has_id: bool = False  # the user tower adds a vector of the user's own
-    is_weighted: bool = True  # history items count by a learned attention
+    pooling: Attention | MeanDirection = Attention()  # of the history
     neighbours: int = 0  # of each item, read by the item tower
     history: int = 256  # places in training
     targets: int = 64
@@ -79,8 +79,8 @@ SETTINGS = {
     "ml-1m-ultragcn": WHOLE,
     "ml-1m-time": dataclasses.replace(WHOLE, dim=64, history=256, targets=128, epochs=30),
     "gowalla": Setting(
-        has_id=True,
-        history=16,
+        pooling=MeanDirection(),
+        history=32,
         targets=4,
         candidates=2048,
         users=128,
@@ -134,7 +134,7 @@ def spec_of(setting: Setting, data: Interactions) -> TwoTower:
         Unified(Full(), setting.dim),
         user=Tower(
             (*(f.name for f in user), "history"),
-            pooling=Attention() if setting.is_weighted else Mean(),
+            pooling=setting.pooling,
         ),
         item=Tower(("item", *(f.name for f in beside)), pooling=Sum()),
         dim=setting.dim,

@@ -13,7 +13,7 @@ from recsys.features.schema import Feature
 from recsys.spec import spec
 from recsys.towers import MLP, Cross
 from recsys.towers.common_width import NumberVectors
-from recsys.towers.pooling import Attention, LatentAttention, Mean, Sum
+from recsys.towers.pooling import Attention, LatentAttention, Mean, MeanDirection, Sum
 
 
 class Places(NamedTuple):
@@ -31,7 +31,9 @@ class Tower:
     features: tuple[str, ...]  # of the schema
     cross: int = 0  # cross layers
     hidden: tuple[int, ...] = ()  # widths of dense layers; none, and no cross layers: the sum
-    pooling: Mean | Sum | Attention | LatentAttention = Mean()  # of bags and sequences
+    pooling: Mean | MeanDirection | Sum | Attention | LatentAttention = (
+        Mean()
+    )  # of bags and sequences
 
     def __post_init__(self):
         if not self.features or len(set(self.features)) < len(self.features):

@@ -23,6 +23,7 @@ from recsys.models.packing import packed
 from recsys.models.tower import Places, Projections, Tower, TowerLayers
 from recsys.spec import spec
 from recsys.tables.base import Context
+from recsys.towers.pooling import unit
 
 
 @spec
@@ -244,10 +245,7 @@ class TwoTowerModel(nnx.Module):
         )
 
     def _scaled(self, vector: Float[Array, "n dim"]) -> Float[Array, "n dim"]:
-        if not self.spec.cosine:
-            return vector
-        square = jnp.sum(vector * vector, axis=-1, keepdims=True)
-        return vector * jnp.where(square > 0, jnp.maximum(square, 1e-24) ** -0.5, 0.0)
+        return unit(vector) if self.spec.cosine else vector
 
     def _places(self, name: str, vectors: Vectors, batch: Batch) -> Places:
         """A feature of the user, projected; padding is zero."""

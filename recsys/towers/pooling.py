@@ -52,6 +52,26 @@ class MeanPool(Pool):
 
 @spec
 @dataclasses.dataclass(frozen=True)
+class MeanDirection:
+    """The mean of places at length 1, as a cosine compares them: what is common weighs no more for
+    having longer vectors.
+    """
+
+    def build(self, width: int, *, rngs: nnx.Rngs) -> Pool:
+        return MeanDirectionPool()
+
+
+class MeanDirectionPool(Pool):
+    """The mean of the real places' directions."""
+
+    def __call__(
+        self, places: Float[Array, "batch length width"], valid: Bool[Array, "batch length"]
+    ) -> Float[Array, "batch width"]:
+        return MeanPool()(unit(places), valid)
+
+
+@spec
+@dataclasses.dataclass(frozen=True)
 class Sum:
     """Places add up: ten of them weigh ten times what one does beside a tower's other features."""
 
@@ -153,6 +173,12 @@ class LatentAttentionPool(Pool):
         return x.reshape(*x.shape[:-1], self.heads, -1)
 
 
+def unit(vectors: Float[Array, "*n width"]) -> Float[Array, "*n width"]:
+    """Vectors at length 1; those of zeros stay zero."""
+    square = jnp.sum(vectors * vectors, axis=-1, keepdims=True)
+    return vectors * jnp.where(square > 0, jnp.maximum(square, 1e-24) ** -0.5, 0.0)
+
+
 def _softmax(
     fit: Float[Array, "batch length"], valid: Bool[Array, "batch length"]
 ) -> Float[Array, "batch length"]:
@@ -169,4 +195,10 @@ def _weighted(
     return jnp.einsum("bl,blw->bw", share, places)
 
 
-POOLINGS = {"mean": Mean, "sum": Sum, "attention": Attention, "latent_attention": LatentAttention}
+POOLINGS = {
+    "mean": Mean,
+    "mean_direction": MeanDirection,
+    "sum": Sum,
+    "attention": Attention,
+    "latent_attention": LatentAttention,
+}

@@ -1,5 +1,5 @@
 """Poolings of the registry: padding counts for nothing, an empty history is zero, all but the sum
-start as the mean.
+and the mean of directions start as the mean.
 """
 
 import jax
@@ -13,6 +13,7 @@ from recsys.towers.pooling import POOLINGS, LatentAttention
 
 EXAMPLES = {
     "mean": POOLINGS["mean"](),
+    "mean_direction": POOLINGS["mean_direction"](),
     "sum": POOLINGS["sum"](),
     "attention": POOLINGS["attention"](),
     "latent_attention": POOLINGS["latent_attention"](latents=5, heads=2),
@@ -50,8 +51,16 @@ def test_the_sum_adds_the_real_places():
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
 
 
+def test_the_mean_of_directions_does_not_read_how_long_vectors_are():
+    pool = EXAMPLES["mean_direction"].build(6, rngs=nnx.Rngs(0))
+    ones = PLACES / jnp.linalg.norm(PLACES, axis=-1, keepdims=True)
+    expected = [ones[0].mean(axis=0), ones[1, [0, 2]].mean(axis=0), np.zeros(6)]
+    longer = PLACES * jnp.asarray([1.0, 20.0, 0.1, 3.0])[:, None]
+    np.testing.assert_allclose(pool(longer, VALID), expected, rtol=1e-5, atol=1e-6)
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [name for name in EXAMPLES if name != "sum"])
+@pytest.mark.parametrize("name", sorted(EXAMPLES.keys() - {"sum", "mean_direction"}))
 def test_it_starts_as_the_mean_of_the_real_places(name):
     pool = EXAMPLES[name].build(6, rngs=nnx.Rngs(0))
     expected = [PLACES[0].mean(axis=0), PLACES[1, [0, 2]].mean(axis=0), np.zeros(6)]
