@@ -28,6 +28,7 @@ class Contender:
     lookups: int = 1  # rows of a value, each of dim / lookups
     projected: bool = True  # a linear map a feature
     narrow: bool = False  # of fewer columns where the budget is smaller, in place of fewer rows
+    has_users: bool = True  # rows for users; False: their histories alone
 
     def within(self, budget_bytes: int, spec: TwoTower) -> TwoTower:
         """The towers with the largest tables that fit.
@@ -35,6 +36,8 @@ class Contender:
         Raises:
             ValueError: there are none as small.
         """
+        if not self.has_users:
+            spec = _without_users(spec)
         schema = _with_lookups(spec.schema, self.lookups)
         spec = dataclasses.replace(spec, schema=schema, projected=self.projected)
         if not self.narrow:
@@ -58,6 +61,14 @@ CONTENDERS = (
     Contender("hotcold", "full, hash", HotCold(hot=Full(), cold=Hash())),
     Contender("hotcold", "int8, int8 of hash", HotCold(hot=INT8(of=Full()), cold=INT8(of=Hash()))),
     Contender("hotcold", "int8, int4 of hash", HotCold(hot=INT8(of=Full()), cold=INT4(of=Hash()))),
+    Contender("full", "no users, narrow", Full(), narrow=True, has_users=False),
+    Contender("int8", "no users, narrow", INT8(of=Full()), narrow=True, has_users=False),
+    Contender(
+        "hotcold",
+        "no users, int8, int8 of hash",
+        HotCold(hot=INT8(of=Full()), cold=INT8(of=Hash())),
+        has_users=False,
+    ),
 )
 
 
@@ -88,6 +99,17 @@ def with_counts(spec: TwoTower, data: Interactions) -> TwoTower:
 
     features = tuple(map(counted, spec.schema.features))
     return dataclasses.replace(spec, schema=dataclasses.replace(spec.schema, features=features))
+
+
+def _without_users(spec: TwoTower) -> TwoTower:
+    """The towers without what is known of a user beside its history."""
+    features = tuple(
+        f for f in spec.schema.features if f.name in (*spec.known, *spec.item.features)
+    )
+    schema = dataclasses.replace(spec.schema, features=features)
+    return dataclasses.replace(
+        spec, schema=schema, user=dataclasses.replace(spec.user, features=spec.known)
+    )
 
 
 def _with_lookups(schema: Schema, lookups: int) -> Schema:

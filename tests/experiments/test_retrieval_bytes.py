@@ -48,13 +48,21 @@ def test_tables_keep_to_their_budget(contender):
 def test_every_run_comes_once_and_what_is_recorded_is_left_out(monkeypatch):
     sweep = Sweep(tables=("int8",), budgets=(0.25,), seeds=(0, 1))
     wanted = list(jobs(sweep, "t"))
-    assert [job.contender.table for job in wanted] == ["full", "int8", "int8"] * 2
-    assert len({job.name for job in wanted}) == 6
+    assert [job.contender.table for job in wanted] == ["full", *["int8"] * 3] * 2
+    assert len({job.name for job in wanted}) == 8
     done = [dataclasses.replace(wanted[1].record(), device="another", budget_bytes=7)]
     monkeypatch.setattr("experiments.retrieval.bytes.load", lambda name: done)
     left = list(pending(sweep, "t"))
     assert wanted[1] not in left
-    assert len(left) == 5
+    assert len(left) == 7
+
+
+def test_a_contender_without_users_reads_histories_alone():
+    (contender,) = (c for c in CONTENDERS if c.layout == "no users, int8, int8 of hash")
+    spec = with_counts(spec_of(SETTING, DATA), DATA)
+    small = contender.within(10**6, spec)
+    assert [feature.name for feature in small.schema.features] == ["history", "item"]
+    assert small.user.features == ("history",)
 
 
 @pytest.mark.slow

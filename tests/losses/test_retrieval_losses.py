@@ -24,7 +24,7 @@ from tests.losses.drawn import BATCH, TARGETS, scores
 
 EXAMPLES: dict[str, RetrievalLoss] = {
     "softmax": Softmax(),
-    "cosine_contrastive": CosineContrastive(margin=0.2, weight=7.0),
+    "cosine_contrastive": CosineContrastive(margin=0.2, weight=7.0, slack=0.05),
     "bpr": BPR(),
     "gbce": GBCE(items=40, t=0.75),
     "hinge": Hinge(margin=0.8),
@@ -43,7 +43,7 @@ def _gbce(target, negative, log_count):
 
 BY_HAND: dict[str, Callable] = {
     "softmax": lambda s, n, c: -np.log(np.exp(s) / (np.exp(s) + np.exp(n - c).sum())),
-    "cosine_contrastive": lambda s, n, c: 1 - s + 7 * np.maximum(0, n - 0.2).mean(),
+    "cosine_contrastive": lambda s, n, c: 1 - s + 7 * np.maximum(0, n - 0.2 - 0.05 * c).mean(),
     "bpr": lambda s, n, c: -_log_sigmoid(s - n).mean(),
     "gbce": _gbce,
     "hinge": lambda s, n, c: np.maximum(0, 0.8 - s + n).mean(),
@@ -74,6 +74,12 @@ def test_it_agrees_with_its_formula(name, strict_dtypes):
     for seed in range(3):
         given = scores(seed)
         assert float(EXAMPLES[name](given)) == pytest.approx(_expected(name, given), rel=1e-5)
+
+
+def test_cosine_contrastive_without_slack_does_not_read_how_often_items_were_expected():
+    loss, given = CosineContrastive(margin=0.2), scores()
+    other = dataclasses.replace(given, log_count=given.log_count + 3)
+    assert float(loss(given)) == float(loss(other))
 
 
 @pytest.mark.parametrize("name", EXAMPLES)

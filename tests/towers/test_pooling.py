@@ -55,7 +55,7 @@ def test_the_mean_of_directions_does_not_read_how_long_vectors_are():
     pool = EXAMPLES["mean_direction"].build(6, rngs=nnx.Rngs(0))
     ones = PLACES / jnp.linalg.norm(PLACES, axis=-1, keepdims=True)
     expected = [ones[0].mean(axis=0), ones[1, [0, 2]].mean(axis=0), np.zeros(6)]
-    longer = PLACES * jnp.asarray([1.0, 20.0, 0.1, 3.0])[:, None]
+    longer = PLACES * jnp.asarray([1.0, 20.0, 0.1, 3.0])[None, :, None]
     np.testing.assert_allclose(pool(longer, VALID), expected, rtol=1e-5, atol=1e-6)
 
 
