@@ -1,11 +1,11 @@
 """Recall against bytes on Gowalla: how small can the rows of users and items get?
 
-Plain multiplexing, multiplexing with a projection a feature, INT8, narrow rows, hot and cold rows
-and their combinations, at 1/2 to 1/16 of the bytes of float32 rows for all. Wanted of the best:
-99.5% of the full R@20 at a quarter, 98.5% at an eighth, 95% at a sixteenth; plain multiplexing is
-expected to lose much, since a product has no weights that tell features apart. All are trained as
-`towers.py` trains, with a row for each user beside its history, in a schedule of 8 epochs; test is
-read once a run. Runs that are recorded in `results/retrieval_bytes.json` are not repeated, and a
+Plain multiplexing, multiplexing with a projection a feature, INT8, narrow rows, hot and cold rows,
+histories without rows of users, and their combinations, at 1/2 to 1/16 of the bytes of float32 rows
+for all users and items. Wanted of the best: 99.5% of the full R@20 at a quarter, 98.5% at an
+eighth, 95% at a sixteenth; plain multiplexing is expected to lose much, since a product has no
+weights that tell features apart. All are trained in a schedule of 8 epochs; test is read once a
+run. Runs that are recorded in `results/retrieval_bytes.json` are not repeated, and a
 killed one goes on where it was. Draw with `experiments.retrieval.report`.
 
     RECSYS_DATA=folder python -m experiments.retrieval.bytes
@@ -24,15 +24,31 @@ from tqdm import tqdm
 from experiments.results import Record, device, identity, load, save
 from experiments.retrieval.metrics import metrics_of
 from experiments.retrieval.smaller import CONTENDERS, FULL, Contender, by_frequency, with_counts
-from experiments.retrieval.towers import SETTINGS, Setting, spec_of, train
+from experiments.retrieval.towers import Setting, spec_of, train
 from recsys.data.datasets import INTERACTIONS
 from recsys.data.interactions import Interactions
+from recsys.losses import CosineContrastive
 from recsys.parallel.memory import keep_freed_memory
 from recsys.retrieval import evaluate
+from recsys.retrieval.user_batches import Sampling
 from recsys.retrieval.vectors import embed
+from recsys.towers.pooling import MeanDirection
 from recsys.training.footprint import kept_bytes
 
 NAME = "retrieval_bytes"
+SETTING = Setting(  # of Gowalla as in `towers.py`, without slack, and with rows for users
+    has_id=True,
+    pooling=MeanDirection(),
+    history=16,
+    targets=4,
+    candidates=2048,
+    users=128,
+    temperature=1.0,
+    rate=0.003,
+    every=5,
+    sampling=Sampling(history="all", turns="all", weight=0.0),
+    loss=CosineContrastive(margin=0.8, weight=150.0),
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -128,9 +144,7 @@ def run(job: Job, data: Interactions, setting: Setting, *, runs: Path) -> Record
 
 def main(sweep: Sweep) -> None:
     """Trains what is not recorded yet."""
-    setting = dataclasses.replace(
-        SETTINGS[sweep.data], has_id=True, history=16, epochs=sweep.epochs
-    )
+    setting = dataclasses.replace(SETTING, epochs=sweep.epochs)
     data = by_frequency(INTERACTIONS[sweep.data](sweep.folder / sweep.data))
     wanted = list(pending(sweep, str(setting)))
     for job in tqdm(wanted, unit=" runs"):
