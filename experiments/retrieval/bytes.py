@@ -23,7 +23,14 @@ from tqdm import tqdm
 
 from experiments.results import Record, device, identity, load, save
 from experiments.retrieval.metrics import metrics_of
-from experiments.retrieval.smaller import CONTENDERS, FULL, Contender, by_frequency, with_counts
+from experiments.retrieval.smaller import (
+    CONTENDERS,
+    FULL,
+    Contender,
+    by_frequency,
+    coded,
+    with_counts,
+)
 from experiments.retrieval.towers import Setting, spec_of, train
 from recsys.data.datasets import INTERACTIONS
 from recsys.data.interactions import Interactions
@@ -60,6 +67,7 @@ class Sweep:
     data: str = "gowalla"
     budgets: tuple[float, ...] = (0.5, 0.25, 0.125, 0.0625)  # of the full tables' bytes
     tables: tuple[str, ...] = ()  # of contenders; none is all
+    layouts: tuple[str, ...] = ()  # of them
     seeds: tuple[int, ...] = (0, 1, 2)
     epochs: int = 8  # of the schedule
 
@@ -102,7 +110,8 @@ def jobs(sweep: Sweep, training: str) -> Iterator[Job]:
         yield Job(sweep.data, FULL, 1.0, seed, training)
         for budget in sweep.budgets:
             for contender in CONTENDERS:
-                if not sweep.tables or contender.table in sweep.tables:
+                is_table = not sweep.tables or contender.table in sweep.tables
+                if is_table and (not sweep.layouts or contender.layout in sweep.layouts):
                     yield Job(sweep.data, contender, budget, seed, training)
 
 
@@ -127,12 +136,16 @@ def run(job: Job, data: Interactions, setting: Setting, *, runs: Path) -> Record
         spec=spec,
     )
     seconds = time.monotonic() - started
-    found = evaluate(embed(spec, fitted.state, sides), data, progress=False)
-    embedding = learner.model(fitted.state).embed
+    state, table_bytes = fitted.state, learner.model(fitted.state).embed.table_bytes
+    if job.contender.codec:
+        state, table_bytes = coded(
+            state, job.contender.codec, budget_bytes=budget_bytes, seed=job.seed
+        )
+    found = evaluate(embed(spec, state, sides), data, progress=False)
     return job.record(
         budget_bytes=budget_bytes,
-        table_bytes=embedding.table_bytes,
-        served_bytes=embedding.table_bytes,  # ids are numbers already
+        table_bytes=table_bytes,
+        served_bytes=table_bytes,  # ids are numbers already
         full_bytes=full_bytes,
         train_bytes=kept_bytes(fitted.state),
         metrics=metrics_of(found),

@@ -5,6 +5,8 @@ A contender is a layout without a size; `within` gives it the largest tables tha
 
 import dataclasses
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 
 from recsys.data.interactions import Interactions, sparse
@@ -14,6 +16,10 @@ from recsys.models import TwoTower
 from recsys.retrieval.known import levels
 from recsys.tables import INT4, INT8, Full, Hash, HotCold
 from recsys.tables.method import Method
+from recsys.towers.pooling import unit
+from recsys.training.step import State
+from recsys.vectors import VECTOR_METHODS
+from recsys.vectors.file import compressed
 
 LEAST_DIM = 4
 
@@ -29,6 +35,7 @@ class Contender:
     projected: bool = True  # a linear map a feature
     narrow: bool = False  # of fewer columns where the budget is smaller, in place of fewer rows
     has_users: bool = True  # rows for users; False: their histories alone
+    codec: str | None = None  # of `recsys.vectors`, for the directions of rows after training
 
     def within(self, budget_bytes: int, spec: TwoTower) -> TwoTower:
         """The towers with the largest tables that fit.
@@ -40,6 +47,8 @@ class Contender:
             spec = _without_users(spec)
         schema = _with_lookups(spec.schema, self.lookups)
         spec = dataclasses.replace(spec, schema=schema, projected=self.projected)
+        if self.codec:  # trains whole rows
+            return spec
         if not self.narrow:
             layout = Unified(self.method, spec.dim // self.lookups).within(budget_bytes, schema)
             return dataclasses.replace(spec, layout=layout)
@@ -69,7 +78,23 @@ CONTENDERS = (
         HotCold(hot=INT8(of=Full()), cold=INT8(of=Hash())),
         has_users=False,
     ),
+    Contender("pq", "no users, of trained rows", Full(), has_users=False, codec="pq"),
 )
+
+
+def coded(state: State, codec: str, *, budget_bytes: int, seed: int) -> tuple[State, int]:
+    """The state with its one table's rows as a codec gives their directions back, and its bytes.
+
+    For towers that read directions alone.
+
+    Raises:
+        ValueError: there are several tables, or the codec needs more bytes.
+    """
+    (rows,) = jax.tree.leaves(state.rows)
+    arrays = compressed(np.asarray(unit(rows)), codec, budget_bytes=budget_bytes, seed=seed)
+    found = VECTOR_METHODS[codec].reader(arrays)(np.arange(len(rows)))
+    rows = jax.tree.map(lambda _: jnp.asarray(found, jnp.float32), state.rows)
+    return dataclasses.replace(state, rows=rows), sum(array.nbytes for array in arrays.values())
 
 
 def by_frequency(data: Interactions) -> Interactions:
