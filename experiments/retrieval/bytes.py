@@ -13,6 +13,7 @@ killed one goes on where it was. Draw with `experiments.retrieval.report`.
 
 import dataclasses
 import os
+import shlex
 import sys
 import time
 from collections.abc import Iterator
@@ -151,7 +152,7 @@ def run(job: Job, data: Interactions, setting: Setting, *, runs: Path) -> Record
         metrics=metrics_of(found),
         train_seconds=round(seconds, 1),
         device=device(),
-        command=" ".join(["python -m experiments.retrieval.bytes", *sys.argv[1:]]),
+        command=shlex.join(["python", "-m", "experiments.retrieval.bytes", *sys.argv[1:]]),
     )
 
 
