@@ -4,7 +4,7 @@ INT8 of QR, the best of the sweep there, with what the sweep holds fixed set fre
 vectors and the weight decay of rows, without embedding dropout. They are chosen on validation with
 the first seed, and that choice is trained with all seeds; test is read for the choice alone.
 Wanted: .8980 in a tenth (158 kB) and .8975 in a fortieth (40 kB). Runs that are recorded in
-`results/few_bytes.json` are not repeated; some three minutes a run on one core.
+`results/few_bytes.json` are not repeated; one to three minutes a run on one core.
 
     RECSYS_DATA=folder python -m experiments.compression.few_bytes
 """

@@ -2,11 +2,12 @@
 
 Plain multiplexing, multiplexing with a projection a feature, INT8, narrow rows, hot and cold rows,
 histories without rows of users, and their combinations, at 1/2 to 1/16 of the bytes of float32 rows
-for all users and items. Wanted of the best: 99.5% of the full R@20 at a quarter, 98.5% at an
-eighth, 95% at a sixteenth; plain multiplexing is expected to lose much, since a product has no
-weights that tell features apart. All are trained in a schedule of 8 epochs; test is read once a
-run. Runs that are recorded in `results/retrieval_bytes.json` are not repeated, and a
-killed one goes on where it was. Draw with `experiments.retrieval.report`.
+for all users and items; rows of items alone are whole at `--budgets 0.6`. Wanted of the best: 99.5%
+of the full R@20 at a quarter, 98.5% at an eighth, 95% at a sixteenth; plain multiplexing is
+expected to lose much, since a product has no weights that tell features apart. All are trained in a
+schedule of 8 epochs; test is read once a run. Runs that are recorded in
+`results/retrieval_bytes.json` are not repeated, and a killed one goes on where it was.
+Draw with `experiments.retrieval.report`.
 
     RECSYS_DATA=folder python -m experiments.retrieval.bytes
 """
@@ -32,7 +33,7 @@ from experiments.retrieval.smaller import (
     coded,
     with_counts,
 )
-from experiments.retrieval.towers import Setting, spec_of, train
+from experiments.retrieval.towers import SETTINGS, Setting, spec_of, train
 from recsys.data.datasets import INTERACTIONS
 from recsys.data.interactions import Interactions
 from recsys.losses import CosineContrastive
@@ -40,19 +41,13 @@ from recsys.parallel.memory import keep_freed_memory
 from recsys.retrieval import evaluate
 from recsys.retrieval.user_batches import Sampling
 from recsys.retrieval.vectors import embed
-from recsys.towers.pooling import MeanDirection
 from recsys.training.footprint import kept_bytes
 
 NAME = "retrieval_bytes"
-SETTING = Setting(  # of Gowalla as in `towers.py`, without slack, and with rows for users
+SETTING = dataclasses.replace(  # with rows for users, shorter histories and no slack
+    SETTINGS["gowalla"],
     has_id=True,
-    pooling=MeanDirection(),
     history=16,
-    targets=4,
-    candidates=2048,
-    users=128,
-    temperature=1.0,
-    rate=0.003,
     every=5,
     sampling=Sampling(history="all", turns="all", weight=0.0),
     loss=CosineContrastive(margin=0.8, weight=150.0),
@@ -68,7 +63,7 @@ class Sweep:
     data: str = "gowalla"
     budgets: tuple[float, ...] = (0.5, 0.25, 0.125, 0.0625)  # of the full tables' bytes
     tables: tuple[str, ...] = ()  # of contenders; none is all
-    layouts: tuple[str, ...] = ()  # of them
+    layouts: tuple[str, ...] = ()  # of those; none is all
     seeds: tuple[int, ...] = (0, 1, 2)
     epochs: int = 8  # of the schedule
 

@@ -16,7 +16,7 @@ from recsys.models import TwoTower
 from recsys.retrieval.known import levels
 from recsys.tables import INT4, INT8, Full, Hash, HotCold
 from recsys.tables.method import Method
-from recsys.towers.pooling import unit
+from recsys.towers.direction import unit
 from recsys.training.step import State
 from recsys.vectors import VECTOR_METHODS
 from recsys.vectors.file import compressed
@@ -38,7 +38,7 @@ class Contender:
     codec: str | None = None  # of `recsys.vectors`, for the directions of rows after training
 
     def within(self, budget_bytes: int, spec: TwoTower) -> TwoTower:
-        """The towers with the largest tables that fit.
+        """The towers with the largest tables that fit; with a codec, those whose rows it codes.
 
         Raises:
             ValueError: there are none as small.
@@ -47,7 +47,7 @@ class Contender:
             spec = _without_users(spec)
         schema = _with_lookups(spec.schema, self.lookups)
         spec = dataclasses.replace(spec, schema=schema, projected=self.projected)
-        if self.codec:  # trains whole rows
+        if self.codec:
             return spec
         if not self.narrow:
             layout = Unified(self.method, spec.dim // self.lookups).within(budget_bytes, schema)

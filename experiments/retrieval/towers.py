@@ -1,12 +1,12 @@
 """Two towers on published splits: at least as good as the tuned baselines?
 
 A vector of the user's history (and of the user's id, where that helps), a vector of the item, rows
-shared between the two; softmax over the catalogue or a sample of it. Published R@20 / N@20 to
-compare with: MovieLens-1M in the split of UltraGCN, UltraGCN .2787 / .2642, and `baselines.py` for
-EASE and iALS; Gowalla at d = 64, LightGCN .182 / .1547, SimpleX .1872 / .1557. Settings
-were chosen on validation carved from train (`validation.py`, `--lengths`; `LOG.md` has what was
-tried), but those of the split by time not at all. A schedule is trained to its end on all of train,
-and test is read once. Killed runs go on where they were. Records go to
+shared between the two; softmax or cosine contrastive over the catalogue or a sample of it.
+Published R@20 / N@20 to compare with: MovieLens-1M in the split of UltraGCN, UltraGCN .2787 /
+.2642, and `baselines.py` for EASE and iALS; Gowalla at d = 64, LightGCN .182 / .1547, SimpleX .1872
+/ .1557. Settings were chosen on validation carved from train (`validation.py`, `--lengths`;
+`LOG.md` has what was tried), but those of the split by time not at all. A schedule is trained to
+its end on all of train, and test is read once. Killed runs go on where they were. Records go to
 `results/retrieval_towers.json`.
 
     RECSYS_DATA=folder python -m experiments.retrieval.towers --data ml-1m-ultragcn

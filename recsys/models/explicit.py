@@ -37,7 +37,8 @@ from recsys.models.heads import LatentHead, NamedHead, WordHead, spread
 from recsys.pytree import pytree
 from recsys.spec import spec
 from recsys.tables.base import Context
-from recsys.towers.text import TermWeights, TextTower, combined, unit
+from recsys.towers.direction import unit
+from recsys.towers.text import TermWeights, TextTower, combined
 
 TEXT, SKILLS = "text", "skills"  # the features of a document
 SIDES = ("profile", "job")

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float, Int32
 
-from recsys.towers.text import unit
+from recsys.towers.direction import unit
 
 SCALE = 10.0  # of a logit at the start: a text that is a skill's own words has this one
 GAIN = 5.0  # of a skill that is stated, at the start: above all that chance suggests

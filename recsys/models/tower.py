@@ -31,9 +31,8 @@ class Tower:
     features: tuple[str, ...]  # of the schema
     cross: int = 0  # cross layers
     hidden: tuple[int, ...] = ()  # widths of dense layers; none, and no cross layers: the sum
-    pooling: Mean | MeanDirection | Sum | Attention | LatentAttention = (
-        Mean()
-    )  # of bags and sequences
+    # Of bags and sequences.
+    pooling: Mean | MeanDirection | Sum | Attention | LatentAttention = Mean()
 
     def __post_init__(self):
         if not self.features or len(set(self.features)) < len(self.features):

@@ -23,7 +23,7 @@ from recsys.models.packing import packed
 from recsys.models.tower import Places, Projections, Tower, TowerLayers
 from recsys.spec import spec
 from recsys.tables.base import Context
-from recsys.towers.pooling import unit
+from recsys.towers.direction import unit
 
 
 @spec
@@ -58,6 +58,11 @@ class TwoTower:
         if not self.in_batch and not self.candidates:
             raise ValueError(
                 "TwoTower wants negatives, got in_batch=False and candidates=0: allow one of them."
+            )
+        if isinstance(self.loss, CosineContrastive) and self.loss.slack and not self.is_counted:
+            raise ValueError(
+                f"TwoTower wants is_counted=True for a slack of {self.loss.slack}, which reads how "
+                "often items were expected: set it, and count them in batches."
             )
         names = [feature.name for feature in self.schema.features]
         named = [*self.user.features, *self.item.features]

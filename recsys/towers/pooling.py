@@ -13,6 +13,7 @@ from flax import nnx
 from jaxtyping import Array, Bool, Float
 
 from recsys.spec import spec
+from recsys.towers.direction import unit
 
 
 @runtime_checkable
@@ -171,12 +172,6 @@ class LatentAttentionPool(Pool):
 
     def _deal(self, x: Float[Array, "*n width"]) -> Float[Array, "*n heads part"]:
         return x.reshape(*x.shape[:-1], self.heads, -1)
-
-
-def unit(vectors: Float[Array, "*n width"]) -> Float[Array, "*n width"]:
-    """Vectors at length 1; those of zeros stay zero."""
-    square = jnp.sum(vectors * vectors, axis=-1, keepdims=True)
-    return vectors * jnp.where(square > 0, jnp.maximum(square, 1e-24) ** -0.5, 0.0)
 
 
 def _softmax(

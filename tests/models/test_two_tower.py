@@ -243,6 +243,10 @@ def test_it_learns_whom_items_belong_to(loss):
         ({"targets": 0}, "dim and targets of at least 1"),
         ({"candidates": -1}, "candidates of at least 0"),
         ({"temperature": 0.0}, "a temperature above 0"),
+        (
+            {"loss": CosineContrastive(slack=0.01), "is_counted": False},
+            "is_counted=True for a slack of 0.01",
+        ),
         ({"candidates": 0, "in_batch": False}, "wants negatives, got in_batch=False"),
         ({"item": Tower(("item",))}, "each of user, history, age, item, tags in one tower"),
         ({"item": Tower(("item", "tags", "user"))}, "name every feature of the schema once"),

@@ -7,7 +7,8 @@ import optax
 import pytest
 from flax import nnx
 
-from recsys.towers.text import TEXT_TOWERS, Bag, Recurrent, TermWeights, Transformer, combined, unit
+from recsys.towers.direction import unit
+from recsys.towers.text import TEXT_TOWERS, Bag, Recurrent, TermWeights, Transformer, combined
 from recsys.towers.text.transformer import positions
 
 WIDTH = 8

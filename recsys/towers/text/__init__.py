@@ -6,7 +6,7 @@ there is none. It starts as the sum of the words at length 1; an empty text is t
 
 from recsys.towers.text.bag import Bag
 from recsys.towers.text.recurrent import Recurrent
-from recsys.towers.text.terms import TermWeights, combined, hashed_terms, unit
+from recsys.towers.text.terms import TermWeights, combined, hashed_terms
 from recsys.towers.text.transformer import Transformer
 
 TextTower = Bag | Recurrent | Transformer
@@ -21,5 +21,4 @@ __all__ = [
     "Transformer",
     "combined",
     "hashed_terms",
-    "unit",
 ]

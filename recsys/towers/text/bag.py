@@ -7,7 +7,7 @@ from flax import nnx
 from jaxtyping import Array, Bool, Float
 
 from recsys.spec import spec
-from recsys.towers.text.terms import unit
+from recsys.towers.direction import unit
 
 
 @spec

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
@@ -50,10 +49,3 @@ def combined(
 ) -> Float[Array, "batch words width"]:
     """Words as the weighted sums of what is read of them."""
     return jnp.einsum("blpw,blp->blw", vectors, jnp.where(valid, weights, 0.0))
-
-
-def unit(vectors: Float[Array, "*n width"]) -> Float[Array, "*n width"]:
-    """Vectors of length 1; nothing stays nothing."""
-    square = jnp.sum(vectors * vectors, axis=-1, keepdims=True)
-    inverse = jax.lax.rsqrt(jnp.maximum(square, 1e-24))
-    return vectors * jnp.where(square > 1e-24, inverse, 0.0)

@@ -9,9 +9,9 @@ from flax import nnx
 from jaxtyping import Array, Bool, Float
 
 from recsys.spec import spec
+from recsys.towers.direction import unit
 from recsys.towers.pooling import MeanPool
 from recsys.towers.text.bag import start_at_nothing
-from recsys.towers.text.terms import unit
 
 
 @spec
