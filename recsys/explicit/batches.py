@@ -16,7 +16,8 @@ from recsys.explicit.documents import Documents, Relevance
 from recsys.explicit.encoding import encoded, taken
 from recsys.explicit.inventory import Inventory
 from recsys.features.links import Rectangle, rectangle
-from recsys.models.explicit import Explicit, Pairs
+from recsys.models.explicit import Explicit
+from recsys.models.pairs import Pairs
 
 MOST_KNOWN = 512  # skills that are known of a document; the highest grades, where there are more
 

@@ -9,7 +9,8 @@ from recsys.explicit.documents import Documents
 from recsys.features.batch import ArrayOf, Batch
 from recsys.features.hashing import split
 from recsys.features.links import Rectangle, rectangle
-from recsys.models.explicit import SKILLS, TEXT, Explicit, Pairs
+from recsys.models.explicit import SKILLS, TEXT, Explicit
+from recsys.models.pairs import Pairs
 
 
 def encoded(spec: Explicit, documents: Documents) -> Pairs:

@@ -15,7 +15,8 @@ from scipy.sparse import csr_array
 
 from recsys.explicit.documents import Documents
 from recsys.explicit.encoding import alone, encoded
-from recsys.models.explicit import Entries, Explicit, ExplicitModel, Pairs
+from recsys.models.explicit import Entries, Explicit, ExplicitModel
+from recsys.models.pairs import Pairs
 
 Told = dict[str, Any]  # the arrays of a batch that a program reads
 BLOCKS = (1, 16, 256)  # documents at a time

@@ -15,11 +15,11 @@ from typing import Literal, NamedTuple
 
 import jax.numpy as jnp
 from flax import nnx
-from jaxtyping import Array, Bool, Float, Float32, Int32
+from jaxtyping import Array, Float, Int32
 
 from recsys.embedding.layout import Layout
 from recsys.embedding.multiplexer import Embedding, Vectors
-from recsys.features.batch import ArrayOf, Batch
+from recsys.features.batch import Batch
 from recsys.features.feature import Feature
 from recsys.features.ngrams import Ngrams
 from recsys.features.schema import Schema
@@ -34,7 +34,7 @@ from recsys.losses import (
     Softmax,
 )
 from recsys.models.heads import LatentHead, NamedHead, WordHead, spread
-from recsys.pytree import pytree
+from recsys.models.pairs import Pairs
 from recsys.spec import spec
 from recsys.tables.base import Context
 from recsys.towers.direction import unit
@@ -43,22 +43,6 @@ from recsys.towers.text import TermWeights, TextTower, combined
 TEXT, SKILLS = "text", "skills"  # the features of a document
 SIDES = ("profile", "job")
 Head = Literal["explicit", "latent"]
-OF_PAIRS = ("is_relevant", "log_count", "pair_weight")  # the other arrays have a row a document
-
-
-@pytree
-@dataclasses.dataclass(frozen=True, eq=False)
-class Pairs(Batch):
-    """Documents of a training step: profiles, as many jobs, one each, and texts of skills."""
-
-    given: Float32[ArrayOf, "documents stated"]  # grades of the skills that documents state
-    known: Int32[ArrayOf, "documents known"]  # skills that are known to be there
-    grade: Float32[ArrayOf, "documents known"]  # of those; 0 is padding
-    words: Int32[ArrayOf, "documents spoken"]  # that stand for themselves
-    counts: Float32[ArrayOf, "documents spoken"]  # how much each counts; 0 is padding
-    is_relevant: Bool[ArrayOf, "pairs pairs"]  # profiles by jobs: no negatives to each other
-    log_count: Float32[ArrayOf, " pairs"]  # of how often each job is expected in a batch
-    pair_weight: Float32[ArrayOf, " pairs"]  # 0 where the job is not relevant to its profile
 
 
 @spec
@@ -196,7 +180,7 @@ class ExplicitModel(nnx.Module):
             return self._relevance(found[:pairs], found[pairs : 2 * pairs], batch)
         logits = self._by_side(lambda part, side: self._named(side).logits(part), told, pairs)
         found = [
-            spread(*self._entries(logits[at], told[at], _take(batch, at), side), self.spec.named)
+            spread(*self._entries(logits[at], told[at], batch.of(at), side), self.spec.named)
             for side, at in enumerate((slice(0, pairs), slice(pairs, 2 * pairs)))
         ]
         relevance = self._relevance(found[0], found[1], batch)
@@ -292,10 +276,3 @@ class ExplicitModel(nnx.Module):
         valid = jnp.asarray(batch.valid)[:, self.embed.schema.span(SKILLS)]
         grade = jnp.asarray(getattr(batch, "given", jnp.ones(valid.shape, jnp.float32)))
         return jnp.where(valid, grade, 0.0)
-
-
-def _take(batch: Pairs, at: slice) -> Pairs:
-    """Some documents of a batch."""
-    own = {field.name: getattr(batch, field.name) for field in dataclasses.fields(batch)}
-    cut = {name: array[at] for name, array in own.items() if name not in OF_PAIRS}
-    return dataclasses.replace(batch, **cut)
