@@ -1,7 +1,8 @@
 """Progress: what training says while it runs, without making the device wait for it.
 
-Reports are fetched in blocks, so that the host queues steps ahead of the device. The bar shows
-on a terminal only; whole lines, as after each epoch, go to stderr either way.
+Reports are fetched in blocks, so that the host queues steps ahead of the device, but no more than a
+second of them: a stop or a cap comes in time. The bar shows on a terminal only; whole lines, as
+after each epoch, go to stderr either way.
 """
 
 import math
@@ -16,7 +17,8 @@ from recsys.training.learner import Learner
 from recsys.training.log import MetricsLog
 from recsys.training.step import Report
 
-AHEAD = 32  # steps that may wait on the device while the host goes on
+AHEAD = 32  # most steps that may wait on the device while the host goes on
+AHEAD_S = 1.0  # and most seconds of them, beyond one step
 
 
 class Progress:
@@ -35,11 +37,13 @@ class Progress:
         """Progress of a run that stands at step `start` of `total`."""
         # Virtual CPU devices share a pool of threads: a queue of their collectives can block it.
         is_virtual = learner.mesh.size > 1 and jax.default_backend() == "cpu"
-        self.ahead = 0 if is_virtual else AHEAD
+        self.most_ahead = 0 if is_virtual else AHEAD
+        self.ahead = min(1, self.most_ahead)  # until it is known how long a step takes
         self.size, self.log, self.log_every = loader.size, log, log_every
         self.loss = math.nan  # of the last step that was fetched
         self._waiting: list[tuple[int, Report]] = []
         self._examples, self._seconds, self._mark = 0, 0.0, math.nan
+        self._fetched_at = math.nan
         self._bar = tqdm(
             initial=start * self.size,
             total=total * self.size,
@@ -54,7 +58,7 @@ class Progress:
         self._waiting.append((step, report))
         if math.isnan(self._mark):  # the clock stands, as before the first step: it was compiled
             jax.block_until_ready(report)
-            self._mark = time.perf_counter()
+            self._mark = self._fetched_at = time.perf_counter()
             return
         self._examples += self.size
         if len(self._waiting) > 2 * self.ahead:
@@ -81,12 +85,17 @@ class Progress:
         self._bar.close()
 
     def _fetch(self, count: int) -> None:
-        """Shows and logs the earliest reports; waits for them."""
+        """Shows and logs the earliest reports; waits for them, and sees how long a step takes."""
         fetched, self._waiting = self._waiting[:count], self._waiting[count:]
         for step, report in jax.device_get(fetched):
             self.loss = float(report.loss)
             if self.log and step % self.log_every == 0:
                 self.log.write(step, loss=self.loss, grad_norm=float(report.grad_norm))
+        now = time.perf_counter()
+        if fetched and now > self._fetched_at:
+            steps = int(AHEAD_S * len(fetched) / (now - self._fetched_at))
+            self.ahead = min(max(1, steps), self.most_ahead)
+        self._fetched_at = now
         if self.log:
             self.log.flush()
         if fetched:
