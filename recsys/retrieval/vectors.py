@@ -16,6 +16,7 @@ from jaxtyping import Array, Bool, Float, Int
 from recsys.data.interactions import size
 from recsys.features.batch import Batch
 from recsys.features.schema import Schema
+from recsys.losses import Softmax
 from recsys.models.two_tower import TwoTower, TwoTowerModel
 from recsys.retrieval.examples import Sides
 from recsys.retrieval.user_batches import shuffled
@@ -95,7 +96,13 @@ def serving(spec: TwoTower, history: int) -> TwoTower:
     )
     schema: Schema = dataclasses.replace(spec.schema, features=features)
     return dataclasses.replace(
-        spec, schema=schema, targets=1, candidates=0, in_batch=True, is_counted=False
+        spec,
+        schema=schema,
+        targets=1,
+        candidates=0,
+        in_batch=True,
+        is_counted=False,
+        loss=Softmax(),  # there is nothing to learn: any that reads no counts
     )
 
 
