@@ -6,10 +6,12 @@ can be compared.
 """
 
 import dataclasses
+import fcntl
 import json
 import os
 import platform
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 RESULTS = Path(__file__).parent / "results"
@@ -87,18 +89,30 @@ def save(name: str, records: Iterable[Record], *, folder: Path = RESULTS) -> Pat
     """Adds the records to a result file, in place of those of the same identity.
 
     The file is replaced in one move and sorted, so that a killed sweep leaves whole records and a
-    repeated one the same bytes.
+    repeated one the same bytes. Processes that save to one folder take turns.
     """
     path = folder / f"{name}.json"
-    merged = {identity(record): record for record in load(name, folder=folder)}
-    merged.update({identity(record): record for record in records})
-    ordered = sorted(merged.values(), key=lambda record: _sortable(identity(record)))
     folder.mkdir(parents=True, exist_ok=True)
-    draft = path.with_suffix(f".{os.getpid()}.draft")
-    rows = [dataclasses.asdict(record) for record in ordered]
-    draft.write_text(json.dumps(rows, indent=1, sort_keys=True, allow_nan=False) + "\n")
-    draft.replace(path)
+    with _turn(folder):
+        merged = {identity(record): record for record in load(name, folder=folder)}
+        merged.update({identity(record): record for record in records})
+        ordered = sorted(merged.values(), key=lambda record: _sortable(identity(record)))
+        draft = path.with_suffix(f".{os.getpid()}.draft")
+        rows = [dataclasses.asdict(record) for record in ordered]
+        draft.write_text(json.dumps(rows, indent=1, sort_keys=True, allow_nan=False) + "\n")
+        draft.replace(path)
     return path
+
+
+@contextmanager
+def _turn(folder: Path) -> Iterator[None]:
+    """Waits until no other process is in there; ends with the process, however that ends."""
+    held = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(held)
 
 
 def load(name: str, *, folder: Path = RESULTS) -> list[Record]:

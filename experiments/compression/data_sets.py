@@ -30,10 +30,12 @@ class DataSet:
     batch: int
     epochs: int  # at most; two without a better validation AUC end a run
     most_seconds: float  # of training, after which a run is capped
+    budgets: tuple[float, ...]  # of the whole sweep, as shares of the full table's bytes
+    seeds: tuple[int, ...] = (0,)  # of it
 
 
-def _recipe(decay: float, dropout: float, rate: float = 1e-2) -> Recipe:
-    rows = RowTraining(LazyAdam(rate), weight_decay=decay, decay_by="step", average=0.999)
+def _recipe(*, decay: float, dropout: float) -> Recipe:
+    rows = RowTraining(LazyAdam(1e-2), weight_decay=decay, decay_by="step", average=0.999)
     return Recipe(rows=rows, dense=Adam(1e-3, weight_decay=0.1), dropout=dropout)
 
 
@@ -70,18 +72,50 @@ def _dealt(columns: Columns, parts: dict[str, np.ndarray]) -> Splits:
 DATA_SETS: dict[str, DataSet] = {
     own.name: own
     for own in (
-        DataSet("ml-1m", _movielens, movielens_1m.SCHEMA, 30, _recipe(0.2, 0.1), 2048, 40, 300.0),
+        DataSet(
+            "ml-1m",
+            _movielens,
+            movielens_1m.SCHEMA,
+            dim=30,
+            recipe=_recipe(decay=0.2, dropout=0.1),
+            batch=2048,
+            epochs=40,
+            most_seconds=300.0,
+            budgets=(0.1, 0.025),
+        ),
         DataSet(
             "ml-1m-crossed",
             _crossed,
             movielens_1m.crossed(),
-            16,
-            _recipe(0.1, 0.2),
-            2048,
-            20,
-            300.0,
+            dim=16,
+            recipe=_recipe(decay=0.1, dropout=0.2),
+            batch=2048,
+            epochs=20,
+            most_seconds=300.0,
+            budgets=(0.1, 0.05, 0.01, 0.001),
+            seeds=(0, 1, 2),
         ),
-        DataSet("frappe", _frappe, frappe.SCHEMA, 16, _recipe(0.1, 0.1), 1024, 40, 180.0),
-        DataSet("planted", _planted, planted.SCHEMA, 16, _recipe(0.1, 0.1), 2048, 20, 300.0),
+        DataSet(
+            "frappe",
+            _frappe,
+            frappe.SCHEMA,
+            dim=16,
+            recipe=_recipe(decay=0.1, dropout=0.1),
+            batch=1024,
+            epochs=40,
+            most_seconds=180.0,
+            budgets=(0.1, 0.025),
+        ),
+        DataSet(
+            "planted",
+            _planted,
+            planted.SCHEMA,
+            dim=16,
+            recipe=_recipe(decay=0.1, dropout=0.1),
+            batch=2048,
+            epochs=20,
+            most_seconds=300.0,
+            budgets=(0.1, 0.05, 0.01, 0.001),
+        ),
     )
 }

@@ -5,9 +5,10 @@ changes. The epoch is chosen on validation and the test split is read once a run
 share of the float32 table with a row for every value; a method that has no table as small says its
 floor and is left out. A run trains for at most the seconds that its data set allows and is printed
 as capped if it needed more. Runs that are recorded in `results/compression.json` are not repeated,
-so the sweep can be stopped and started. Draw and tabulate with `experiments.compression.report`.
+so the sweep can be stopped and started, and two processes, one with `--part 0 2` and one with
+`--part 1 2`, use two cores. Draw and tabulate with `experiments.compression.report`.
 
-    python -m experiments.compression.sweep --data ml-1m-crossed --budgets 0.1 0.05 0.01
+    RECSYS_DATA=folder python -m experiments.compression.sweep
 """
 
 import dataclasses
@@ -46,8 +47,9 @@ class Sweep:
     folder: Path = Path(os.environ.get("RECSYS_DATA", ".cache"))  # of the data sets
     data: tuple[str, ...] = tuple(DATA_SETS)  # data sets, by name
     tables: tuple[str, ...] = ()  # methods, by registry name; none is all
-    budgets: tuple[float, ...] = (0.5, 0.25, 0.1, 0.05, 0.01, 0.001)  # of the full table's bytes
-    seeds: tuple[int, ...] = (0, 1, 2)
+    budgets: tuple[float, ...] = ()  # of the full table's bytes; none is those of the data set
+    seeds: tuple[int, ...] = ()  # none is those of the data set
+    part: tuple[int, int] = (0, 1)  # which part of the runs, and of how many parts
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,14 +86,14 @@ class Job:
 
 
 def jobs(sweep: Sweep) -> Iterator[Job]:
-    """All runs, seed by seed, the full table first."""
-    for seed in sweep.seeds:
-        for name in sweep.data:
-            yield Job(DATA_SETS[name], FULL, 1.0, seed)
-            for budget in sweep.budgets:
+    """All runs, data set by data set and seed by seed, the full table first."""
+    for data in map(DATA_SETS.__getitem__, sweep.data):
+        for seed in sweep.seeds or data.seeds:
+            yield Job(data, FULL, 1.0, seed)
+            for budget in sweep.budgets or data.budgets:
                 for contender in CONTENDERS:
                     if not sweep.tables or contender.table in sweep.tables:
-                        yield Job(DATA_SETS[name], contender, budget, seed)
+                        yield Job(data, contender, budget, seed)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -176,7 +178,12 @@ def main(sweep: Sweep) -> None:
     """Trains what is not recorded yet."""
     unlike = {"device": None, "command": None, "budget_bytes": None}
     done = {identity(dataclasses.replace(record, **unlike)) for record in load(NAME)}
-    wanted = [job for job in jobs(sweep) if job.key not in done]
+    number, parts = sweep.part
+    if not 0 <= number < parts:
+        raise SystemExit(
+            f"--part wants a number below that of parts, got {number} {parts}: say 0 2."
+        )
+    wanted = [job for job in list(jobs(sweep))[number::parts] if job.key not in done]
     with tqdm(total=len(wanted), unit=" runs") as bar:
         for job in wanted:
             told = f"{job.data.name} {job.budget:.1%} {job.contender.table} {job.contender.name}"

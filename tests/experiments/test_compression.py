@@ -7,7 +7,7 @@ import pytest
 from experiments.compression.contenders import CONTENDERS, FULL
 from experiments.compression.data_sets import DATA_SETS, DataSet
 from experiments.compression.report import draw, tabulate
-from experiments.compression.sweep import Job, Sweep, jobs, run
+from experiments.compression.sweep import Job, Sweep, jobs, main, run
 from experiments.results import Record
 from recsys.data.datasets import planted
 from recsys.tables import METHODS
@@ -39,6 +39,22 @@ def test_a_sweep_runs_the_full_table_first_and_every_seed_apart():
     wanted = list(jobs(sweep))
     assert [(job.contender.table, job.seed) for job in wanted[::4]] == [("full", 0), ("full", 1)]
     assert len({job.key for job in wanted}) == len(wanted)
+
+
+def test_the_whole_sweep_is_what_each_data_set_asks_for():
+    wanted = [job for job in jobs(Sweep()) if job.contender.table == "hotcold"]
+    found = {(job.data.name, job.budget, job.seed) for job in wanted}
+    assert found == {
+        (data.name, budget, seed)
+        for data in DATA_SETS.values()
+        for budget in data.budgets
+        for seed in data.seeds
+    }
+
+
+def test_a_part_that_is_not_there_is_refused():
+    with pytest.raises(SystemExit, match="--part wants a number below that of parts, got 2 2"):
+        main(Sweep(part=(2, 2)))
 
 
 @pytest.mark.slow

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -48,6 +49,13 @@ def test_the_same_records_give_the_same_bytes_in_any_order(tmp_path):
     first = save("one", runs, folder=tmp_path).read_bytes()
     assert save("two", runs[::-1], folder=tmp_path).read_bytes() == first
     assert sorted(path.name for path in tmp_path.iterdir()) == ["one.json", "two.json"]
+
+
+def test_records_that_are_saved_at_the_same_time_all_stay(tmp_path):
+    runs = [dataclasses.replace(RUN, seed=seed) for seed in range(24)]
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda run: save("toy", [run], folder=tmp_path), runs))
+    assert sorted(record.seed or 0 for record in load("toy", folder=tmp_path)) == list(range(24))
 
 
 def test_a_failed_save_leaves_the_old_file(tmp_path):
