@@ -1,19 +1,21 @@
 """Settings of retrieval: what a person may choose about two towers, and the specs they become."""
 
 import dataclasses
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from recsys.features.feature import Feature
 from recsys.features.schema import Schema
+from recsys.losses import GBCE, RETRIEVAL_LOSSES, CosineContrastive
 from recsys.models import Tower, TwoTower
 from recsys.optim import Adam, LazyAdam, RowTraining
 from recsys.optim.schedules import Cosine
 from recsys.retrieval.known import Known, levels
 from recsys.retrieval.user_batches import Sampling
 from recsys.spec import spec
-from recsys.towers.pooling import Attention, Mean, Sum
+from recsys.towers.pooling import POOLINGS, Mean, Sum
+from recsys.training.options import with_options
 from recsys.training.recipe import Recipe
 from recsys.training.resolving import resolve_layout
 from recsys.training.settings import LayoutName, Settings, TableName
@@ -21,6 +23,12 @@ from recsys.training.settings import LayoutName, Settings, TableName
 USER, HISTORY, ITEM = "user", "history", "item"  # what towers call their own features
 MOST_PLACES, MOST_TARGETS, MOST_CANDIDATES = 256, 64, 4096
 USERS, STEPS_PER_EPOCH = (16, 512), 8  # the fewest and the most users of a batch; steps aimed at
+
+if TYPE_CHECKING:
+    PoolingName = LossName = str
+else:  # the registries' names, so that a command line can list and complete them
+    PoolingName = Literal[tuple(POOLINGS)]
+    LossName = Literal[tuple(RETRIEVAL_LOSSES)]
 
 
 @spec
@@ -33,7 +41,9 @@ class TowerSettings:
     user_features: tuple[str, ...] = ()  # of the schema, that the user tower reads as well
     item_features: tuple[str, ...] = ()  # likewise the item tower: vectors for items nobody met
     neighbours: int = 0  # items met by the same users, that the item tower reads of each item
-    attention: bool = True  # items of a history count by a learned weight; or all alike
+    pooling: PoolingName = "attention"  # how the items of a history become one vector
+    loss: LossName = "softmax"  # of what users chose against what they did not
+    loss_options: tuple[str, ...] = ()  # fields of its spec, as margin=0.8 slack=0.01
     table: TableName = "auto"  # how vectors are stored; auto: full where that is small, else hash
     table_options: tuple[str, ...] = ()  # fields of its spec, as rows=65536 of=hash
     layout: LayoutName = "unified"  # one table for all features, or one each
@@ -42,7 +52,9 @@ class TowerSettings:
     history: int | None = None  # items of a history in training; by default what most users have
     candidates: int | None = None  # items of a batch that targets compete with; 4096 at most
     batch: int | None = None  # users a step; by default more for more users, 16 to 512
-    temperature: float = 0.1  # training divides cosines by it
+    temperature: float | None = (
+        None  # divides cosines in training; by default 0.1, or 1 for margins
+    )
     rate: float = 0.01  # learning rate
     epochs: int = 60  # at most
     every: int = 5  # epochs between looks at validation
@@ -102,13 +114,15 @@ def resolve_towers(settings: TowerSettings, known: Known) -> ResolvedTowers:
     users = tuple(f.name for f in schema.features if f.name in _user_names(known))
     items = (ITEM, *(f.name for f in _features(known.item_rows)))
     wanted = min(settings.candidates or MOST_CANDIDATES, len(known.items))
+    loss = _loss(settings, items=len(known.items))
     model = TwoTower(
         schema,
         layout,
-        user=Tower(users, pooling=Attention() if settings.attention else Mean()),
+        user=Tower(users, pooling=POOLINGS[settings.pooling]()),
         item=Tower(items, pooling=Sum() if settings.neighbours else Mean()),
         dim=settings.dim,
-        temperature=settings.temperature,
+        temperature=settings.temperature or (1.0 if isinstance(loss, CosineContrastive) else 0.1),
+        loss=loss,
         targets=min(max(1, (most + 1) // 2), MOST_TARGETS),
         candidates=-(-wanted // batch),
         in_batch=False,
@@ -169,6 +183,12 @@ def _tables(settings: TowerSettings, known: Known, *, history: int) -> tuple[Sch
         lookups=settings.lookups,
     )
     return resolve_layout(words, schema, known.train.nnz, width=settings.dim)
+
+
+def _loss(settings: TowerSettings, *, items: int) -> Any:
+    made = RETRIEVAL_LOSSES[settings.loss]
+    given = {"items": items} if made is GBCE else {}
+    return with_options(made, settings.loss_options, **given)
 
 
 def _features(rows: Any) -> tuple[Feature, ...]:

@@ -9,10 +9,13 @@ import pytest
 
 from recsys.cli import main
 from recsys.features import fingerprint
+from recsys.losses import RETRIEVAL_LOSSES, CosineContrastive
 from recsys.release import Release
 from recsys.retrieval.run import open_towers
+from recsys.retrieval.settings import TowerSettings, resolve_towers
 from recsys.retrieval.sources import store_for
 from recsys.retrieval.vectors import embed
+from recsys.towers.pooling import MeanDirection
 from tests.cli.told import Told
 from tests.retrieval.logs import write_log
 
@@ -45,6 +48,30 @@ def test_a_plain_log_is_trained_on_and_asked(folder, told):
     printed = told.ok("similar", folder / "run", "--item", "Film 2", "7", "-k", "2")
     assert printed.count("Film ") == 5
     assert "Like 7" in printed
+
+
+def test_loss_and_pooling_are_chosen_by_name(folder, told, tmp_path):
+    chosen = ["--pooling", "mean_direction", "--loss", "cosine_contrastive"]
+    options = ["--loss-options", "margin=0.8", "slack=0.01"]
+    told.ok("train", folder / "log.csv", "--out", tmp_path / "run", *SMALL, *chosen, *options)
+    model = open_towers(tmp_path / "run").resolved.model
+    assert model.loss == CosineContrastive(margin=0.8, slack=0.01)
+    assert (model.user.pooling, model.temperature) == (MeanDirection(), 1.0)
+    assert "For user u3" in told.ok("recommend", tmp_path / "run", "--user", "u3", "-k", "3")
+
+
+@pytest.mark.parametrize("name", RETRIEVAL_LOSSES)
+def test_every_loss_is_made_of_its_name(folder, name):
+    known = open_towers(folder / "run").known
+    model = resolve_towers(TowerSettings(loss=name), known).model
+    assert type(model.loss) is RETRIEVAL_LOSSES[name]
+    assert getattr(model.loss, "items", len(known.items)) == len(known.items)
+
+
+def test_an_option_that_a_loss_does_not_have_is_refused(folder, told, tmp_path):
+    asked = ["--loss-options", "margin=0.5"]
+    printed = told.wrong("train", folder / "log.csv", "--out", tmp_path / "run", *SMALL, *asked)
+    assert "Softmax takes options as NAME=VALUE, got 'margin=0.5'" in printed
 
 
 def test_a_run_becomes_a_release_whose_vectors_are_the_runs(folder, told, tmp_path):
