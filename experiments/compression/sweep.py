@@ -47,6 +47,7 @@ class Sweep:
     folder: Path = Path(os.environ.get("RECSYS_DATA", ".cache"))  # of the data sets
     data: tuple[str, ...] = tuple(DATA_SETS)  # data sets, by name
     tables: tuple[str, ...] = ()  # methods, by registry name; none is all
+    layouts: tuple[str, ...] = ()  # of those, as records call them; none is all
     budgets: tuple[float, ...] = ()  # of the full table's bytes; none is those of the data set
     seeds: tuple[int, ...] = ()  # none is those of the data set
     part: tuple[int, int] = (0, 1)  # which part of the runs, and of how many parts
@@ -92,7 +93,8 @@ def jobs(sweep: Sweep) -> Iterator[Job]:
             yield Job(data, FULL, 1.0, seed)
             for budget in sweep.budgets or data.budgets:
                 for contender in CONTENDERS:
-                    if not sweep.tables or contender.table in sweep.tables:
+                    is_table = not sweep.tables or contender.table in sweep.tables
+                    if is_table and (not sweep.layouts or contender.name in sweep.layouts):
                         yield Job(data, contender, budget, seed)
 
 
