@@ -80,7 +80,7 @@ DATA_SETS: dict[str, DataSet] = {
             recipe=_recipe(decay=0.2, dropout=0.1),
             batch=2048,
             epochs=40,
-            most_seconds=300.0,
+            most_seconds=600.0,
             budgets=(0.1, 0.025),
         ),
         DataSet(
