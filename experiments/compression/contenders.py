@@ -52,6 +52,7 @@ COMBINED = (
     Contender("int8", INT8(of=MultiHash()), inside="multihash"),
     Contender("int8", INT8(of=QR()), inside="qr"),
     Contender("int8", INT8(of=ROBE()), inside="robe"),
+    Contender("int4", INT4(of=Hash()), inside="hash"),
     Contender("int4", INT4(of=Hash()), lookups=2, inside="hash"),
     Contender("int4", INT4(of=QR()), inside="qr"),
     Contender("int4", INT4(of=CAFE()), inside="cafe"),
