@@ -8,7 +8,7 @@ bytes and training time, and a Markdown table of mean and spread over seeds, bud
 
 import dataclasses
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import tyro
@@ -51,14 +51,13 @@ def tabulate(records: Sequence[Record]) -> str:
     """All data sets as Markdown: a row a method, a column a budget, the best of a column bold."""
     parts = ["# Compression benchmark", "", "Test AUC, mean ± standard deviation over seeds; empty"
              " is below the method's floor or not run, `*` was capped in time; bold is the best of"
-             " its column. `python -m experiments.compression.sweep` measures,"
+             " its column over several seeds. `python -m experiments.compression.sweep` measures,"
              " `python -m experiments.compression.report` renders.", ""]  # fmt: skip
     for data in dict.fromkeys(record.data or "" for record in records):
         rows = of_data(records, data)
         budgets = sorted({budget for own in rows.values() for budget in own}, reverse=True)
-        best = {
-            b: max(auc(own[b])[0] for own in rows.values() if b in own) for b in budgets
-        }  # fmt: skip
+        best = {budget: _best(own[budget] for own in rows.values() if budget in own)
+                for budget in budgets}  # fmt: skip
         heads = ["method", "layout", *(f"{budget:.4g}" for budget in budgets)]
         parts += [f"## {data}", "", f"| {' | '.join(heads)} |",
                   f"| --- | --- |{' ---: |' * len(budgets)}"]  # fmt: skip
@@ -69,13 +68,18 @@ def tabulate(records: Sequence[Record]) -> str:
     return "\n".join(parts)
 
 
-def _cell(records: Sequence[Record], best: float) -> str:
+def _best(runs: Iterable[Sequence[Record]]) -> float | None:
+    """The highest mean; one seed is no ranking, and is left out of it."""
+    return max((auc(own)[0] for own in runs if len(own) > 1), default=None)
+
+
+def _cell(records: Sequence[Record], best: float | None) -> str:
     if not records:
         return ""
     mean, spread = auc(records)
     text = f"{mean:.4f}" if spread is None else f"{mean:.4f} ± {spread:.4f}"
     capped = "*" if any((record.metrics or {}).get("is_capped") for record in records) else ""
-    return f"**{text}**{capped}" if mean == best else f"{text}{capped}"
+    return f"**{text}**{capped}" if spread is not None and mean == best else f"{text}{capped}"
 
 
 def draw(records: Sequence[Record], data: str, path: Path) -> None:

@@ -13,6 +13,7 @@ so the sweep can be stopped and started, and two processes, one with `--part 0 2
 
 import dataclasses
 import functools
+import itertools
 import os
 import sys
 import time
@@ -185,7 +186,8 @@ def main(sweep: Sweep) -> None:
         raise SystemExit(
             f"--part wants a number below that of parts, got {number} {parts}: say 0 2."
         )
-    wanted = [job for job in list(jobs(sweep))[number::parts] if job.key not in done]
+    own = itertools.islice(jobs(sweep), number, None, parts)
+    wanted = [job for job in own if job.key not in done]
     with tqdm(total=len(wanted), unit=" runs") as bar:
         for job in wanted:
             told = f"{job.data.name} {job.budget:.1%} {job.contender.table} {job.contender.name}"

@@ -7,7 +7,7 @@ import numpy as np
 
 from recsys.features.feature import Feature
 from recsys.features.schema import Schema
-from recsys.losses import GBCE, RETRIEVAL_LOSSES, CosineContrastive
+from recsys.losses import GBCE, RETRIEVAL_LOSSES
 from recsys.models import Tower, TwoTower
 from recsys.optim import Adam, LazyAdam, RowTraining
 from recsys.optim.schedules import Cosine
@@ -114,15 +114,14 @@ def resolve_towers(settings: TowerSettings, known: Known) -> ResolvedTowers:
     users = tuple(f.name for f in schema.features if f.name in _user_names(known))
     items = (ITEM, *(f.name for f in _features(known.item_rows)))
     wanted = min(settings.candidates or MOST_CANDIDATES, len(known.items))
-    loss = _loss(settings, items=len(known.items))
     model = TwoTower(
         schema,
         layout,
         user=Tower(users, pooling=POOLINGS[settings.pooling]()),
         item=Tower(items, pooling=Sum() if settings.neighbours else Mean()),
         dim=settings.dim,
-        temperature=settings.temperature or (1.0 if isinstance(loss, CosineContrastive) else 0.1),
-        loss=loss,
+        temperature=_temperature(settings),
+        loss=_loss(settings, items=len(known.items)),
         targets=min(max(1, (most + 1) // 2), MOST_TARGETS),
         candidates=-(-wanted // batch),
         in_batch=False,
@@ -189,6 +188,12 @@ def _loss(settings: TowerSettings, *, items: int) -> Any:
     made = RETRIEVAL_LOSSES[settings.loss]
     given = {"items": items} if made is GBCE else {}
     return with_options(made, settings.loss_options, **given)
+
+
+def _temperature(settings: TowerSettings) -> float:
+    if settings.temperature is not None:
+        return settings.temperature
+    return 1.0 if settings.loss == "cosine_contrastive" else 0.1  # its margin is a cosine
 
 
 def _features(rows: Any) -> tuple[Feature, ...]:

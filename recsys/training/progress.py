@@ -1,8 +1,8 @@
 """Progress: what training says while it runs, without making the device wait for it.
 
-Reports are fetched in blocks, so that the host queues steps ahead of the device, but no more than a
-second of them: a stop or a cap comes in time. The bar shows on a terminal only; whole lines, as
-after each epoch, go to stderr either way.
+Reports are fetched in blocks, so that the host queues steps ahead of the device, but no more than
+some two seconds of them: a stop or a cap comes in time. The bar shows on a terminal only; whole
+lines, as after each epoch, go to stderr either way.
 """
 
 import math
@@ -17,8 +17,8 @@ from recsys.training.learner import Learner
 from recsys.training.log import MetricsLog
 from recsys.training.step import Report
 
-AHEAD = 32  # most steps that may wait on the device while the host goes on
-AHEAD_S = 1.0  # and most seconds of them, beyond one step
+AHEAD = 32  # most steps that wait on the device after a fetch; twice as many bring on the next
+AHEAD_S = 1.0  # and most seconds of them, if not of one step
 
 
 class Progress:

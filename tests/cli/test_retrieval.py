@@ -68,6 +68,12 @@ def test_every_loss_is_made_of_its_name(folder, name):
     assert getattr(model.loss, "items", len(known.items)) == len(known.items)
 
 
+def test_a_temperature_of_zero_is_refused(folder):
+    known = open_towers(folder / "run").known
+    with pytest.raises(ValueError, match="a temperature above 0"):
+        resolve_towers(TowerSettings(temperature=0.0), known)
+
+
 def test_an_option_that_a_loss_does_not_have_is_refused(folder, told, tmp_path):
     asked = ["--loss-options", "margin=0.5"]
     printed = told.wrong("train", folder / "log.csv", "--out", tmp_path / "run", *SMALL, *asked)

@@ -73,8 +73,9 @@ def test_a_run_keeps_to_its_budget_and_says_what_it_took(tmp_path, monkeypatch):
 def test_the_report_marks_the_best_and_what_was_capped(tmp_path):
     better = dataclasses.replace(RUN, table="robe", metrics={"auc": 0.82, "is_capped": 1.0})
     again = dataclasses.replace(RUN, seed=1, metrics={"auc": 0.79, "is_capped": 0.0})
-    text = tabulate([RUN, again, better])
+    text = tabulate([RUN, again, better, dataclasses.replace(better, seed=1)])
     assert "| hash | unified | 0.7950 ± 0.0071 |" in text
-    assert "| robe | unified | **0.8200*** |" in text
+    assert "| robe | unified | **0.8200 ± 0.0000*** |" in text
+    assert "**" not in tabulate([RUN, better])  # one seed is no ranking
     draw([RUN, again, better], "planted", tmp_path / "plot.png")
     assert (tmp_path / "plot.png").stat().st_size > 10_000

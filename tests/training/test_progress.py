@@ -53,5 +53,5 @@ def test_long_steps_do_not_wait_in_a_long_queue(queued):
     assert max(queued(10.0)) <= 2  # a cap or SIGTERM comes in three steps, not in sixty
 
 
-def test_a_queue_holds_about_a_second_of_steps(queued):
+def test_a_queue_holds_at_most_two_seconds_of_steps(queued):
     assert max(queued(0.2)) == 10
