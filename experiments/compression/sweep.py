@@ -6,9 +6,11 @@ share of the float32 table with a row for every value; a method that has no tabl
 floor and is left out. A run trains for at most the seconds that its data set allows and is printed
 as capped if it needed more. Runs that are recorded in `results/compression.json` are not repeated,
 so the sweep can be stopped and started, and two processes, one with `--part 0 2` and one with
-`--part 1 2`, use two cores. Draw and tabulate with `experiments.compression.report`.
+`--part 1 2`, use two cores. Draw and tabulate with `experiments.compression.report`. The second
+command trains the best six of each budget, by validation AUC, from two seeds more.
 
     RECSYS_DATA=folder python -m experiments.compression.sweep
+    RECSYS_DATA=folder python -m experiments.compression.sweep --data planted --seeds 1 2 --best 6
 """
 
 import dataclasses
@@ -17,7 +19,7 @@ import itertools
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -51,6 +53,7 @@ class Sweep:
     layouts: tuple[str, ...] = ()  # of those, as records call them; none is all
     budgets: tuple[float, ...] = ()  # of the full table's bytes; none is those of the data set
     seeds: tuple[int, ...] = ()  # none is those of the data set
+    best: int | None = None  # only so many of a budget, by validation AUC of the recorded runs
     part: tuple[int, int] = (0, 1)  # which part of the runs, and of how many parts
 
 
@@ -89,14 +92,45 @@ class Job:
 
 def jobs(sweep: Sweep) -> Iterator[Job]:
     """All runs, data set by data set and seed by seed, the full table first."""
+    asked = [
+        contender
+        for contender in CONTENDERS
+        if (not sweep.tables or contender.table in sweep.tables)
+        and (not sweep.layouts or contender.name in sweep.layouts)
+    ]
     for data in map(DATA_SETS.__getitem__, sweep.data):
         for seed in sweep.seeds or data.seeds:
             yield Job(data, FULL, 1.0, seed)
             for budget in sweep.budgets or data.budgets:
-                for contender in CONTENDERS:
-                    is_table = not sweep.tables or contender.table in sweep.tables
-                    if is_table and (not sweep.layouts or contender.name in sweep.layouts):
-                        yield Job(data, contender, budget, seed)
+                chosen = asked
+                if sweep.best is not None:
+                    chosen = best(asked, sweep.best, data.name, budget)
+                for contender in chosen:
+                    yield Job(data, contender, budget, seed)
+
+
+def best(asked: Sequence[Contender], count: int, data: str, budget: float) -> list[Contender]:
+    """The contenders of the highest validation AUC, in the order asked.
+
+    The first seed of the data set ranks them, so that what other seeds give changes no choice.
+
+    Raises:
+        SystemExit: that seed is not recorded.
+    """
+    first = DATA_SETS[data].seeds[0]
+    valid = {
+        (record.table, record.layout): (record.metrics or {})["valid_auc"]
+        for record in load(NAME)
+        if (record.data, record.budget, record.seed) == (data, budget, first)
+    }
+    ran = [own for own in asked if (own.table, own.name) in valid]
+    if len(ran) < count:
+        raise SystemExit(
+            f"--best {count} wants as many recorded runs of seed {first} of {data} at {budget:.1%}, "
+            f"found {len(ran)}: run that seed first, without --best."
+        )
+    high = sorted(ran, key=lambda own: -valid[own.table, own.name])[:count]
+    return [own for own in asked if own in high]
 
 
 @dataclasses.dataclass(frozen=True)

@@ -4,6 +4,7 @@ import dataclasses
 
 import pytest
 
+import experiments.compression.sweep as sweep_module
 from experiments.compression.contenders import CONTENDERS, FULL
 from experiments.compression.data_sets import DATA_SETS, DataSet
 from experiments.compression.report import draw, tabulate
@@ -50,6 +51,19 @@ def test_the_whole_sweep_is_what_each_data_set_asks_for():
         for budget in data.budgets
         for seed in data.seeds
     }
+
+
+def test_the_best_are_chosen_on_validation_by_the_first_seed(monkeypatch):
+    def recorded(table: str, valid: float, seed: int = 0) -> Record:
+        metrics = {"auc": 1 - valid, "valid_auc": valid, "is_capped": 0.0}
+        return dataclasses.replace(RUN, table=table, seed=seed, metrics=metrics)
+
+    found = [recorded("hash", 0.7), recorded("robe", 0.9), recorded("cafe", 0.8)]
+    monkeypatch.setattr(sweep_module, "load", lambda _: [*found, recorded("qr", 0.99, seed=1)])
+    wanted = jobs(Sweep(data=("planted",), budgets=(0.1,), seeds=(1,), best=2))
+    assert [job.contender.table for job in wanted] == ["full", "cafe", "robe"]
+    with pytest.raises(SystemExit, match=r"--best 4 wants as many recorded runs .* found 3"):
+        list(jobs(Sweep(data=("planted",), budgets=(0.1,), seeds=(1,), best=4)))
 
 
 def test_a_part_that_is_not_there_is_refused():
