@@ -126,7 +126,7 @@ def best(asked: Sequence[Contender], count: int, data: str, budget: float) -> li
     ran = [own for own in asked if (own.table, own.name) in valid]
     if len(ran) < count:
         raise SystemExit(
-            f"--best {count} wants as many recorded runs of seed {first} of {data} at {budget:.1%}, "
+            f"--best {count} wants as many runs of seed {first} of {data} at {budget:.1%}, "
             f"found {len(ran)}: run that seed first, without --best."
         )
     high = sorted(ran, key=lambda own: -valid[own.table, own.name])[:count]

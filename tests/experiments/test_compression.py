@@ -62,7 +62,7 @@ def test_the_best_are_chosen_on_validation_by_the_first_seed(monkeypatch):
     monkeypatch.setattr(sweep_module, "load", lambda _: [*found, recorded("qr", 0.99, seed=1)])
     wanted = jobs(Sweep(data=("planted",), budgets=(0.1,), seeds=(1,), best=2))
     assert [job.contender.table for job in wanted] == ["full", "cafe", "robe"]
-    with pytest.raises(SystemExit, match=r"--best 4 wants as many recorded runs .* found 3"):
+    with pytest.raises(SystemExit, match=r"--best 4 wants as many runs .* found 3"):
         list(jobs(Sweep(data=("planted",), budgets=(0.1,), seeds=(1,), best=4)))
 
 
