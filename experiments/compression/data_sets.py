@@ -32,6 +32,7 @@ class DataSet:
     most_seconds: float  # of training, after which a run is capped
     budgets: tuple[float, ...]  # of the whole sweep, as shares of the full table's bytes
     seeds: tuple[int, ...] = (0,)  # of it
+    once: tuple[float, ...] = ()  # budgets that only the first of them runs
 
 
 def _recipe(*, decay: float, dropout: float) -> Recipe:
@@ -94,6 +95,7 @@ DATA_SETS: dict[str, DataSet] = {
             most_seconds=300.0,
             budgets=(0.1, 0.05, 0.01, 0.001),
             seeds=(0, 1, 2),
+            once=(0.001,),
         ),
         DataSet(
             "frappe",

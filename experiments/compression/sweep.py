@@ -4,10 +4,12 @@ One ranker (DCN-v2, a cross layer and 192), one recipe a data set, one split a s
 changes. The epoch is chosen on validation and the test split is read once a run. A budget is a
 share of the float32 table with a row for every value; a method that has no table as small says its
 floor and is left out. A run trains for at most the seconds that its data set allows and is printed
-as capped if it needed more. Runs that are recorded in `results/compression.json` are not repeated,
-so the sweep can be stopped and started, and two processes, one with `--part 0 2` and one with
-`--part 1 2`, use two cores. Draw and tabulate with `experiments.compression.report`. The second
-command trains the best six of each budget, by validation AUC, from two seeds more.
+as capped if it needed more; what the first seed could not finish is not repeated with others.
+
+Runs that are recorded in `results/compression.json` are not repeated, so the sweep can be stopped
+and started, and two processes, one with `--part 0 2` and one with `--part 1 2`, use two cores. Draw
+and tabulate with `experiments.compression.report`. The second command repeats the best six of each
+budget, by validation AUC, of what the first trains with one seed.
 
     RECSYS_DATA=folder python -m experiments.compression.sweep
     RECSYS_DATA=folder python -m experiments.compression.sweep --data planted --seeds 1 2 --best 6
@@ -85,9 +87,14 @@ class Job:
 
     @property
     def key(self) -> tuple:
-        """What tells runs apart, whatever machine they ran on."""
-        unlike = {"device": None, "command": None, "budget_bytes": None}
-        return identity(dataclasses.replace(self.record(), **unlike))
+        """What tells runs apart."""
+        return key_of(self.record())
+
+
+def key_of(record: Record) -> tuple:
+    """What tells runs apart, whatever machine they ran on."""
+    unlike = {"device": None, "command": None, "budget_bytes": None}
+    return identity(dataclasses.replace(record, **unlike))
 
 
 def jobs(sweep: Sweep) -> Iterator[Job]:
@@ -102,11 +109,21 @@ def jobs(sweep: Sweep) -> Iterator[Job]:
         for seed in sweep.seeds or data.seeds:
             yield Job(data, FULL, 1.0, seed)
             for budget in sweep.budgets or data.budgets:
+                if not sweep.seeds and seed != data.seeds[0] and budget in data.once:
+                    continue
                 chosen = asked
                 if sweep.best is not None:
                     chosen = best(asked, sweep.best, data.name, budget)
                 for contender in chosen:
                     yield Job(data, contender, budget, seed)
+
+
+def is_too_slow(job: Job) -> bool:
+    """Whether another seed's turn would be wasted: the first was capped."""
+    first = dataclasses.replace(job, seed=job.data.seeds[0])
+    return job.seed != first.seed and any(
+        (record.metrics or {})["is_capped"] for record in load(NAME) if key_of(record) == first.key
+    )
 
 
 def best(asked: Sequence[Contender], count: int, data: str, budget: float) -> list[Contender]:
@@ -213,8 +230,7 @@ def run(job: Job, folder: Path) -> Record:
 
 def main(sweep: Sweep) -> None:
     """Trains what is not recorded yet."""
-    unlike = {"device": None, "command": None, "budget_bytes": None}
-    done = {identity(dataclasses.replace(record, **unlike)) for record in load(NAME)}
+    done = {key_of(record) for record in load(NAME)}
     number, parts = sweep.part
     if not 0 <= number < parts:
         raise SystemExit(
@@ -225,6 +241,10 @@ def main(sweep: Sweep) -> None:
     with tqdm(total=len(wanted), unit=" runs") as bar:
         for job in wanted:
             told = f"{job.data.name} {job.budget:.1%} {job.contender.table} {job.contender.name}"
+            if is_too_slow(job):
+                bar.write(f"{told}, seed {job.seed}: the first was capped", file=sys.stderr)
+                bar.update()
+                continue
             try:
                 record = run(job, sweep.folder)
             except ValueError as error:  # below the method's floor: its sentence says so

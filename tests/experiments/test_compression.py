@@ -8,7 +8,7 @@ import experiments.compression.sweep as sweep_module
 from experiments.compression.contenders import CONTENDERS, FULL
 from experiments.compression.data_sets import DATA_SETS, DataSet
 from experiments.compression.report import draw, tabulate
-from experiments.compression.sweep import Job, Sweep, jobs, main, run
+from experiments.compression.sweep import Job, Sweep, is_too_slow, jobs, main, run
 from experiments.results import Record
 from recsys.data.datasets import planted
 from recsys.tables import METHODS
@@ -49,8 +49,20 @@ def test_the_whole_sweep_is_what_each_data_set_asks_for():
         (data.name, budget, seed)
         for data in DATA_SETS.values()
         for budget in data.budgets
-        for seed in data.seeds
+        for seed in (data.seeds[:1] if budget in data.once else data.seeds)
     }
+
+
+def test_what_the_first_seed_could_not_finish_is_not_repeated(monkeypatch):
+    done = [
+        Job(SMALL, FULL, 1.0, 0).record(metrics={"is_capped": 0.0}),
+        Job(SMALL, CONTENDERS[0], 0.1, 0).record(metrics={"is_capped": 1.0}),
+    ]
+    monkeypatch.setattr(sweep_module, "load", lambda _: done)
+    assert is_too_slow(Job(SMALL, CONTENDERS[0], 0.1, 1))
+    assert not is_too_slow(Job(SMALL, CONTENDERS[0], 0.1, 0))  # it may be trained again
+    assert not is_too_slow(Job(SMALL, CONTENDERS[0], 0.05, 1))
+    assert not is_too_slow(Job(SMALL, FULL, 1.0, 1))
 
 
 def test_the_best_are_chosen_on_validation_by_the_first_seed(monkeypatch):
