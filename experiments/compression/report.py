@@ -1,27 +1,23 @@
 """Draws and tabulates the compression benchmark from `results/compression.json`.
 
 For each data set a Pareto plot of test AUC against table bytes, served bytes, persistent training
-bytes and training time, and a Markdown table of mean and spread over seeds, budgets side by side.
+bytes, training time and the latency of a lookup (`experiments.benchmarks.lookup`), and a Markdown
+table of mean and spread over seeds, budgets side by side.
 
     python -m experiments.compression.report
 """
 
 import dataclasses
-import statistics
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import tyro
 
+from experiments.compression.plots import draw
+from experiments.compression.runs import auc, is_capped, of_data
 from experiments.results import RESULTS, Record, load
 
 TABLES = RESULTS / "compression.md"
-AXES: dict[str, Callable[[Record], float]] = {
-    "table bytes (kB)": lambda record: (record.table_bytes or 0) / 1e3,
-    "served bytes (kB)": lambda record: (record.served_bytes or 0) / 1e3,
-    "persistent training bytes (kB)": lambda record: (record.train_bytes or 0) / 1e3,
-    "training time (s)": lambda record: record.train_seconds or 0.0,
-}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,22 +25,6 @@ class Report:
     """Writes the plots and the tables."""
 
     folder: Path = RESULTS  # where they go
-
-
-def of_data(records: Sequence[Record], data: str) -> dict[tuple[str, str], dict[float, list]]:
-    """The records of a data set: (table, layout) -> budget -> seeds."""
-    found: dict[tuple[str, str], dict[float, list]] = {}
-    for record in records:
-        if record.data == data:
-            by_budget = found.setdefault((record.table or "", record.layout or ""), {})
-            by_budget.setdefault(record.budget or 1.0, []).append(record)
-    return found
-
-
-def auc(records: Sequence[Record]) -> tuple[float, float | None]:
-    """Mean over seeds, and the standard deviation where there are several."""
-    values = [(record.metrics or {})["auc"] for record in records]
-    return statistics.fmean(values), statistics.stdev(values) if len(values) > 1 else None
 
 
 def tabulate(records: Sequence[Record]) -> str:
@@ -78,38 +58,8 @@ def _cell(records: Sequence[Record], best: float | None) -> str:
         return ""
     mean, spread = auc(records)
     text = f"{mean:.4f}" if spread is None else f"{mean:.4f} ± {spread:.4f}"
-    capped = "*" if any((record.metrics or {}).get("is_capped") for record in records) else ""
+    capped = "*" if is_capped(records) else ""
     return f"**{text}**{capped}" if spread is not None and mean == best else f"{text}{capped}"
-
-
-def draw(records: Sequence[Record], data: str, path: Path) -> None:
-    """AUC of every method against what it costs."""
-    import matplotlib.pyplot as plt
-
-    figure, axes = plt.subplots(2, 2, figsize=(13, 10), sharey=True, layout="constrained")
-    for plot, (label, cost) in zip(axes.flat, AXES.items(), strict=True):
-        for number, ((table, layout), by_budget) in enumerate(
-            sorted(of_data(records, data).items())
-        ):
-            points = sorted(
-                (statistics.fmean(map(cost, own)), *auc(own)) for own in by_budget.values()
-            )
-            plot.errorbar(
-                [x for x, _, _ in points],
-                [mean for _, mean, _ in points],
-                yerr=[spread or 0.0 for _, _, spread in points],
-                marker="osv^D*P"[number % 7],
-                color=f"C{number % 10}",
-                linestyle=("-", "--", ":")[number // 10 % 3],
-                markersize=4,
-                capsize=2,
-                label=table if layout == "unified" else f"{table}, {layout}",
-            )
-        plot.set(xscale="log", xlabel=label, ylabel="test AUC")
-    axes[0, 1].legend(fontsize=7, ncols=2)
-    figure.suptitle(f"{data}: what each method reaches, and what it costs")
-    figure.savefig(path, dpi=110)
-    plt.close(figure)
 
 
 def main(report: Report) -> None:
@@ -118,7 +68,7 @@ def main(report: Report) -> None:
     if not records:
         raise SystemExit("Nothing is recorded yet: run python -m experiments.compression.sweep.")
     for data in dict.fromkeys(record.data or "" for record in records):
-        draw(records, data, report.folder / f"compression-{data}.png")
+        draw(records, load("lookup"), data, report.folder / f"compression-{data}.png")
     (report.folder / TABLES.name).write_text(tabulate(records))
 
 

@@ -7,7 +7,8 @@ import pytest
 import experiments.compression.sweep as sweep_module
 from experiments.compression.contenders import CONTENDERS, FULL
 from experiments.compression.data_sets import DATA_SETS, DataSet
-from experiments.compression.report import draw, tabulate
+from experiments.compression.plots import Point, draw, frontier, latency_of
+from experiments.compression.report import tabulate
 from experiments.compression.sweep import Job, Sweep, is_too_slow, jobs, main, run
 from experiments.results import Record
 from recsys.data.datasets import planted
@@ -95,6 +96,24 @@ def test_a_run_keeps_to_its_budget_and_says_what_it_took(tmp_path, monkeypatch):
     assert record.served_bytes == record.table_bytes  # hashed: nothing turns values into ranks
 
 
+def test_the_frontier_is_what_nothing_better_costs_as_little_as():
+    costs = {"a": (10.0, 0.7), "b": (10.2, 0.8), "c": (20.0, 0.79), "d": (30.0, 0.9)}
+    points = [Point(name, "unified", cost, auc, None) for name, (cost, auc) in costs.items()]
+    assert [point.table for point in frontier(points)] == ["b", "d"]
+    assert (
+        Point("int8", "unified of qr, 2 lookups", 1.0, 0.5, None).label == "int8 of qr, 2 lookups"
+    )
+
+
+def test_only_what_the_benchmark_of_lookups_timed_has_a_latency():
+    timed = dataclasses.replace(RUN, experiment="lookup", metrics={"lookup_4096_of_full": 2.0})
+    latency = latency_of([timed, dataclasses.replace(timed, table="full")])
+    assert latency(RUN) == 2.0
+    assert latency(dataclasses.replace(RUN, table="full", layout="per feature", budget=1.0)) == 2.0
+    assert latency(dataclasses.replace(RUN, budget=0.05)) is None
+    assert latency(dataclasses.replace(RUN, layout="unified, 2 lookups")) is None
+
+
 @pytest.mark.slow
 def test_the_report_marks_the_best_and_what_was_capped(tmp_path):
     better = dataclasses.replace(RUN, table="robe", metrics={"auc": 0.82, "is_capped": 1.0})
@@ -103,5 +122,6 @@ def test_the_report_marks_the_best_and_what_was_capped(tmp_path):
     assert "| hash | unified | 0.7950 ± 0.0071 |" in text
     assert "| robe | unified | **0.8200 ± 0.0000*** |" in text
     assert "**" not in tabulate([RUN, better])  # one seed is no ranking
-    draw([RUN, again, better], "planted", tmp_path / "plot.png")
+    timed = dataclasses.replace(RUN, experiment="lookup", metrics={"lookup_4096_of_full": 2.0})
+    draw([RUN, again, better], [timed], "planted", tmp_path / "plot.png")
     assert (tmp_path / "plot.png").stat().st_size > 10_000
