@@ -127,7 +127,7 @@ def is_too_slow(job: Job) -> bool:
 
 
 def best(asked: Sequence[Contender], count: int, data: str, budget: float) -> list[Contender]:
-    """The contenders of the highest validation AUC, in the order asked.
+    """The contenders of the highest validation AUC that were not capped, in the order asked.
 
     The first seed of the data set ranks them, so that what other seeds give changes no choice.
 
@@ -139,6 +139,7 @@ def best(asked: Sequence[Contender], count: int, data: str, budget: float) -> li
         (record.table, record.layout): (record.metrics or {})["valid_auc"]
         for record in load(NAME)
         if (record.data, record.budget, record.seed) == (data, budget, first)
+        and not (record.metrics or {})["is_capped"]
     }
     ran = [own for own in asked if (own.table, own.name) in valid]
     if len(ran) < count:
