@@ -33,6 +33,7 @@ class DataSet:
     budgets: tuple[float, ...]  # of the whole sweep, as shares of the full table's bytes
     seeds: tuple[int, ...] = (0,)  # of it
     once: tuple[float, ...] = ()  # budgets that only the first of them runs
+    tables: tuple[str, ...] = ()  # methods in it, by registry name; none is all
 
 
 def _recipe(*, decay: float, dropout: float) -> Recipe:
@@ -83,6 +84,7 @@ DATA_SETS: dict[str, DataSet] = {
             epochs=40,
             most_seconds=600.0,
             budgets=(0.1, 0.025),
+            tables=("alpt", "cafe", "frequency", "int4", "int8", "multihash", "qr"),  # 40 epochs
         ),
         DataSet(
             "ml-1m-crossed",
@@ -106,7 +108,7 @@ DATA_SETS: dict[str, DataSet] = {
             batch=1024,
             epochs=40,
             most_seconds=180.0,
-            budgets=(0.1, 0.025),
+            budgets=(0.1,),
         ),
         DataSet(
             "planted",

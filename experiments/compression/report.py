@@ -29,10 +29,12 @@ class Report:
 
 def tabulate(records: Sequence[Record]) -> str:
     """All data sets as Markdown: a row a method, a column a budget, the best of a column bold."""
+    hours = sum(record.train_seconds or 0.0 for record in records) / 3600
     parts = ["# Compression benchmark", "", "Test AUC, mean ± standard deviation over seeds; empty"
              " is below the method's floor or not run, `*` was capped in time; bold is the best of"
              " its column over several seeds. `python -m experiments.compression.sweep` measures,"
-             " `python -m experiments.compression.report` renders.", ""]  # fmt: skip
+             " `python -m experiments.compression.report` renders.", "", f"{len(records)} runs,"
+             f" {hours:.1f} hours of training on one core, two at a time.", ""]  # fmt: skip
     for data in dict.fromkeys(record.data or "" for record in records):
         rows = of_data(records, data)
         budgets = sorted({budget for own in rows.values() for budget in own}, reverse=True)

@@ -51,7 +51,7 @@ class Sweep:
 
     folder: Path = Path(os.environ.get("RECSYS_DATA", ".cache"))  # of the data sets
     data: tuple[str, ...] = tuple(DATA_SETS)  # data sets, by name
-    tables: tuple[str, ...] = ()  # methods, by registry name; none is all
+    tables: tuple[str, ...] = ()  # methods, by registry name; none is those of the data set
     layouts: tuple[str, ...] = ()  # of those, as records call them; none is all
     budgets: tuple[float, ...] = ()  # of the full table's bytes; none is those of the data set
     seeds: tuple[int, ...] = ()  # none is those of the data set
@@ -99,13 +99,14 @@ def key_of(record: Record) -> tuple:
 
 def jobs(sweep: Sweep) -> Iterator[Job]:
     """All runs, data set by data set and seed by seed, the full table first."""
-    asked = [
-        contender
-        for contender in CONTENDERS
-        if (not sweep.tables or contender.table in sweep.tables)
-        and (not sweep.layouts or contender.name in sweep.layouts)
-    ]
     for data in map(DATA_SETS.__getitem__, sweep.data):
+        tables = sweep.tables or data.tables
+        asked = [
+            contender
+            for contender in CONTENDERS
+            if (not tables or contender.table in tables)
+            and (not sweep.layouts or contender.name in sweep.layouts)
+        ]
         for seed in sweep.seeds or data.seeds:
             yield Job(data, FULL, 1.0, seed)
             for budget in sweep.budgets or data.budgets:

@@ -44,7 +44,7 @@ def test_a_sweep_runs_the_full_table_first_and_every_seed_apart():
 
 
 def test_the_whole_sweep_is_what_each_data_set_asks_for():
-    wanted = [job for job in jobs(Sweep()) if job.contender.table == "hotcold"]
+    wanted = [job for job in jobs(Sweep()) if job.contender.table == "cafe"]
     found = {(job.data.name, job.budget, job.seed) for job in wanted}
     assert found == {
         (data.name, budget, seed)
@@ -52,6 +52,11 @@ def test_the_whole_sweep_is_what_each_data_set_asks_for():
         for budget in data.budgets
         for seed in (data.seeds[:1] if budget in data.once else data.seeds)
     }
+    tables = {job.contender.table for job in jobs(Sweep(data=("ml-1m",)))}
+    assert tables == {"full", *DATA_SETS["ml-1m"].tables}
+    assert all(
+        job.contender.table != "cafe" for job in jobs(Sweep(data=("ml-1m",), tables=("robe",)))
+    )
 
 
 def test_what_the_first_seed_could_not_finish_is_not_repeated(monkeypatch):
