@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from experiments.compression.runs import auc, of_data
+from experiments.compression.runs import gain, of_data
 from experiments.results import Record
 from recsys.tables import METHODS
 
@@ -41,8 +41,8 @@ class Point:
     table: str
     layout: str
     cost: float
-    auc: float
-    spread: float | None  # over seeds; None is one seed
+    gain: float  # AUC above that of the full table of the same seed, which has the same split
+    spread: float | None  # of that over seeds; None is one seed
 
     @property
     def label(self) -> str:
@@ -57,8 +57,8 @@ def frontier(points: Sequence[Point]) -> list[Point]:
     """Those that nothing better costs as little as, to a twentieth; the cheapest first."""
     return [
         point
-        for point in sorted(points, key=lambda point: (point.cost, -point.auc))
-        if not any(other.auc > point.auc and other.cost <= ALIKE * point.cost for other in points)
+        for point in sorted(points, key=lambda point: (point.cost, -point.gain))
+        if not any(other.gain > point.gain and other.cost <= ALIKE * point.cost for other in points)
     ]
 
 
@@ -66,12 +66,17 @@ def points_of(
     records: Sequence[Record], data: str, cost: Callable[[Record], float | None]
 ) -> list[Point]:
     """Every contender of a data set at every budget whose cost is known."""
+    full = {
+        record.seed: (record.metrics or {})["auc"]
+        for record in records
+        if (record.data, record.table) == (data, "full")
+    }
     found = []
     for (table, layout), by_budget in sorted(of_data(records, data).items()):
         for own in by_budget.values():
             costs = [value for value in map(cost, own) if value is not None]
             if costs:
-                found.append(Point(table, layout, statistics.fmean(costs), *auc(own)))
+                found.append(Point(table, layout, statistics.fmean(costs), *gain(own, full)))
     return found
 
 
@@ -93,11 +98,8 @@ def draw(records: Sequence[Record], lookups: Sequence[Record], data: str, path: 
 
     figure, axes = plt.subplots(3, 2, figsize=(14, 17), sharey=True, layout="constrained")
     costs = {**COSTS, LATENCY: latency_of(lookups)}
-    full = [point.auc for point in points_of(records, data, COSTS["table bytes (kB)"])
-            if point.table == "full"]  # fmt: skip
     for plot, (label, cost) in zip(axes.flat, costs.items(), strict=False):
-        shown = points_of(records, data, cost)
-        _panel(plot, shown, full[0] if full else 0.0)
+        _panel(plot, points_of(records, data, cost))
         plot.set(xscale="log", xlabel=label)
         plot.set_yscale("symlog", linthresh=0.005)
         low, high = plot.get_ylim()
@@ -105,20 +107,20 @@ def draw(records: Sequence[Record], lookups: Sequence[Record], data: str, path: 
         plot.set_yticks(within, [f"{distance:+g}" for distance in within])
         plot.tick_params(axis="y", which="minor", left=False)
         plot.grid(alpha=0.2)
-        plot.set_ylabel("test AUC above the full table's" if full else "test AUC")
+        plot.set_ylabel("test AUC above the full table's")
     _legend(axes.flat[-1])
     figure.suptitle(f"{data}: what each method reaches, and what it costs")
     figure.savefig(path, dpi=90)
     plt.close(figure)
 
 
-def _panel(plot: "Axes", points: Sequence[Point], full: float) -> None:
+def _panel(plot: "Axes", points: Sequence[Point]) -> None:
     """Points by category, hollow where one seed is all there is, and the frontier by name."""
     for point in points:
         color = COLORS[METHODS[point.table].category]
         plot.errorbar(
             point.cost,
-            point.auc - full,
+            point.gain,
             yerr=point.spread or 0.0,
             marker="s" if " of " in point.layout else "o",
             color=color,
@@ -130,7 +132,7 @@ def _panel(plot: "Axes", points: Sequence[Point], full: float) -> None:
     best = frontier(points)
     plot.step(
         [point.cost for point in best],
-        [point.auc - full for point in best],
+        [point.gain for point in best],
         where="post",
         color="gray",
         linewidth=0.8,
@@ -138,7 +140,7 @@ def _panel(plot: "Axes", points: Sequence[Point], full: float) -> None:
     for point, (x, y) in zip(best, itertools.cycle([(-4, 9), (6, -12)]), strict=False):
         plot.annotate(
             point.label,
-            (point.cost, point.auc - full),
+            (point.cost, point.gain),
             xytext=(x, y),
             textcoords="offset points",
             fontsize=7,

@@ -1,7 +1,7 @@
 """The benchmark's records, grouped: seeds of one contender and budget belong together."""
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from experiments.results import Record
 
@@ -20,7 +20,26 @@ def of_data(records: Sequence[Record], data: str) -> Runs:
 
 def auc(records: Sequence[Record]) -> tuple[float, float | None]:
     """Mean over seeds, and the standard deviation where there are several."""
-    values = [(record.metrics or {})["auc"] for record in records]
+    return _over_seeds([(record.metrics or {})["auc"] for record in records])
+
+
+def gain(records: Sequence[Record], full: Mapping[int | None, float]) -> tuple[float, float | None]:
+    """The same of the AUC above that of the full table, seed by seed.
+
+    Seeds have splits of their own, and what is easy in one is easy for all.
+
+    Raises:
+        ValueError: the full table has not been trained with one of the seeds.
+    """
+    if missing := {record.seed for record in records} - set(full):
+        raise ValueError(
+            f"The full table has no run of seed {', '.join(map(str, missing))}: run "
+            "python -m experiments.compression.sweep with that seed."
+        )
+    return _over_seeds([(own.metrics or {})["auc"] - full[own.seed] for own in records])
+
+
+def _over_seeds(values: Sequence[float]) -> tuple[float, float | None]:
     return statistics.fmean(values), statistics.stdev(values) if len(values) > 1 else None
 
 

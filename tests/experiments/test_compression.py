@@ -9,6 +9,7 @@ from experiments.compression.contenders import CONTENDERS, FULL
 from experiments.compression.data_sets import DATA_SETS, DataSet
 from experiments.compression.plots import Point, draw, frontier, latency_of
 from experiments.compression.report import tabulate
+from experiments.compression.runs import gain
 from experiments.compression.sweep import Job, Sweep, is_too_slow, jobs, main, run
 from experiments.results import Record
 from recsys.data.datasets import planted
@@ -110,6 +111,16 @@ def test_the_frontier_is_what_nothing_better_costs_as_little_as():
     )
 
 
+def test_a_gain_is_over_the_full_table_of_the_same_seed():
+    runs = [dataclasses.replace(RUN, seed=s, metrics={"auc": a}) for s, a in ((0, 0.8), (1, 0.9))]
+    mean, spread = gain(runs, {0: 0.79, 1: 0.88})
+    assert mean == pytest.approx(0.015)
+    assert spread == pytest.approx(0.00707, abs=1e-5)
+    assert gain(runs[:1], {0: 0.79})[1] is None
+    with pytest.raises(ValueError, match="full table has no run of seed 1"):
+        gain(runs, {0: 0.79})
+
+
 def test_only_what_the_benchmark_of_lookups_timed_has_a_latency():
     timed = dataclasses.replace(RUN, experiment="lookup", metrics={"lookup_4096_of_full": 2.0})
     latency = latency_of([timed, dataclasses.replace(timed, table="full")])
@@ -128,5 +139,6 @@ def test_the_report_marks_the_best_and_what_was_capped(tmp_path):
     assert "| robe | unified | **0.8200 ± 0.0000*** |" in text
     assert "**" not in tabulate([RUN, better])  # one seed is no ranking
     timed = dataclasses.replace(RUN, experiment="lookup", metrics={"lookup_4096_of_full": 2.0})
-    draw([RUN, again, better], [timed], "planted", tmp_path / "plot.png")
+    full = [dataclasses.replace(own, table="full", layout="per feature") for own in (RUN, again)]
+    draw([RUN, again, better, *full], [timed], "planted", tmp_path / "plot.png")
     assert (tmp_path / "plot.png").stat().st_size > 10_000
