@@ -8,16 +8,17 @@ table of mean and spread over seeds, budgets side by side.
 """
 
 import dataclasses
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import tyro
 
 from experiments.compression.plots import draw
-from experiments.compression.runs import auc, is_capped, of_data
+from experiments.compression.runs import Runs, auc, gain, is_capped, of_data
 from experiments.results import RESULTS, Record, load
 
 TABLES = RESULTS / "compression.md"
+Measure = Callable[[Sequence[Record]], tuple[float, float | None]]  # mean and spread over seeds
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,28 +38,44 @@ def tabulate(records: Sequence[Record]) -> str:
              f" {hours:.1f} hours of training on one core, two at a time.", ""]  # fmt: skip
     for data in dict.fromkeys(record.data or "" for record in records):
         rows = of_data(records, data)
-        budgets = sorted({budget for own in rows.values() for budget in own}, reverse=True)
-        best = {budget: _best(own[budget] for own in rows.values() if budget in own)
-                for budget in budgets}  # fmt: skip
-        heads = ["method", "layout", *(f"{budget:.4g}" for budget in budgets)]
-        parts += [f"## {data}", "", f"| {' | '.join(heads)} |",
-                  f"| --- | --- |{' ---: |' * len(budgets)}"]  # fmt: skip
-        for (table, layout), own in sorted(rows.items()):
-            cells = [_cell(own.get(budget, []), best[budget]) for budget in budgets]
-            parts.append(f"| {' | '.join([table, layout, *cells])} |")
-        parts.append("")
+        parts += [f"## {data}", "", *_table(rows, auc)]
+        full = {record.seed: (record.metrics or {})["auc"] for (table, _), own in rows.items()
+                if table == "full" for seeds in own.values() for record in seeds}  # fmt: skip
+        repeated = {
+            name: several
+            for name, own in rows.items()
+            if name[0] != "full"
+            and (several := {budget: seeds for budget, seeds in own.items() if len(seeds) > 1})
+        }
+        if repeated and full:
+            parts += [f"### {data}: above the full table of the same seed", "",
+                      "Seeds have splits of their own; what was trained with several.", "",
+                      *_table(repeated, lambda seeds, full=full: gain(seeds, full))]  # fmt: skip
     return "\n".join(parts)
 
 
-def _best(runs: Iterable[Sequence[Record]]) -> float | None:
+def _table(rows: Runs, measure: Measure) -> list[str]:
+    """A row a contender, a column a budget."""
+    budgets = sorted({budget for own in rows.values() for budget in own}, reverse=True)
+    best = {budget: _best((own[budget] for own in rows.values() if budget in own), measure)
+            for budget in budgets}  # fmt: skip
+    heads = ["method", "layout", *(f"{budget:.4g}" for budget in budgets)]
+    lines = [f"| {' | '.join(heads)} |", f"| --- | --- |{' ---: |' * len(budgets)}"]
+    for (table, layout), own in sorted(rows.items()):
+        cells = [_cell(own.get(budget, []), best[budget], measure) for budget in budgets]
+        lines.append(f"| {' | '.join([table, layout, *cells])} |")
+    return [*lines, ""]
+
+
+def _best(runs: Iterable[Sequence[Record]], measure: Measure) -> float | None:
     """The highest mean; one seed is no ranking, and is left out of it."""
-    return max((auc(own)[0] for own in runs if len(own) > 1), default=None)
+    return max((measure(own)[0] for own in runs if len(own) > 1), default=None)
 
 
-def _cell(records: Sequence[Record], best: float | None) -> str:
+def _cell(records: Sequence[Record], best: float | None, measure: Measure) -> str:
     if not records:
         return ""
-    mean, spread = auc(records)
+    mean, spread = measure(records)
     text = f"{mean:.4f}" if spread is None else f"{mean:.4f} ± {spread:.4f}"
     capped = "*" if is_capped(records) else ""
     return f"**{text}**{capped}" if spread is not None and mean == best else f"{text}{capped}"

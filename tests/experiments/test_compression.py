@@ -140,5 +140,8 @@ def test_the_report_marks_the_best_and_what_was_capped(tmp_path):
     assert "**" not in tabulate([RUN, better])  # one seed is no ranking
     timed = dataclasses.replace(RUN, experiment="lookup", metrics={"lookup_4096_of_full": 2.0})
     full = [dataclasses.replace(own, table="full", layout="per feature") for own in (RUN, again)]
+    gains = tabulate([RUN, again, better, *full]).partition("above the full table of the same")[2]
+    assert "| hash | unified | **0.0000 ± 0.0000** |" in gains
+    assert "robe" not in gains  # one seed
     draw([RUN, again, better, *full], [timed], "planted", tmp_path / "plot.png")
     assert (tmp_path / "plot.png").stat().st_size > 10_000
