@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from experiments.compression.runs import gain, of_data
+from experiments.benchmarks.lookup import Lookup
+from experiments.compression.runs import full_of, gain, of_data
 from experiments.results import Record
 from recsys.tables import METHODS
 
@@ -21,7 +22,6 @@ COSTS: dict[str, Callable[[Record], float | None]] = {
     "training time (s)": lambda record: record.train_seconds,
 }
 LATENCY = "lookup of 4,096 examples at a tenth (times the full table's)"
-TIMED = 0.1  # the budget that the benchmark of lookups times
 ALIKE = 1.05  # costs no further apart than this are the same
 DISTANCES = (-0.2, -0.1, -0.05, -0.02, -0.01, -0.005, -0.002, 0, 0.002, 0.005, 0.01)
 COLORS = {
@@ -66,13 +66,9 @@ def points_of(
     records: Sequence[Record], data: str, cost: Callable[[Record], float | None]
 ) -> list[Point]:
     """Every contender of a data set at every budget whose cost is known."""
-    full = {
-        record.seed: (record.metrics or {})["auc"]
-        for record in records
-        if (record.data, record.table) == (data, "full")
-    }
-    found = []
-    for (table, layout), by_budget in sorted(of_data(records, data).items()):
+    runs = of_data(records, data)
+    full, found = full_of(runs), []
+    for (table, layout), by_budget in sorted(runs.items()):
         for own in by_budget.values():
             costs = [value for value in map(cost, own) if value is not None]
             if costs:
@@ -85,7 +81,7 @@ def latency_of(lookups: Sequence[Record]) -> Callable[[Record], float | None]:
     known = {(own.table, own.layout): own.metrics or {} for own in lookups}
 
     def cost(record: Record) -> float | None:
-        is_timed = record.table == "full" or record.budget == TIMED
+        is_timed = record.table == "full" or record.budget == Lookup.budget
         key = (record.table, "unified" if record.table == "full" else record.layout)
         return known[key].get("lookup_4096_of_full") if is_timed and key in known else None
 

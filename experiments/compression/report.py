@@ -14,7 +14,7 @@ from pathlib import Path
 import tyro
 
 from experiments.compression.plots import draw
-from experiments.compression.runs import Runs, auc, gain, is_capped, of_data
+from experiments.compression.runs import Runs, auc, full_of, gain, is_capped, of_data
 from experiments.results import RESULTS, Record, load
 
 TABLES = RESULTS / "compression.md"
@@ -39,8 +39,7 @@ def tabulate(records: Sequence[Record]) -> str:
     for data in dict.fromkeys(record.data or "" for record in records):
         rows = of_data(records, data)
         parts += [f"## {data}", "", *_table(rows, auc)]
-        full = {record.seed: (record.metrics or {})["auc"] for (table, _), own in rows.items()
-                if table == "full" for seeds in own.values() for record in seeds}  # fmt: skip
+        full = full_of(rows)
         repeated = {
             name: several
             for name, own in rows.items()

@@ -23,6 +23,13 @@ def auc(records: Sequence[Record]) -> tuple[float, float | None]:
     return _over_seeds([(record.metrics or {})["auc"] for record in records])
 
 
+def full_of(runs: Runs) -> dict[int | None, float]:
+    """The AUC of the full table by seed."""
+    seeds = (own for (table, _), by_budget in runs.items() if table == "full"
+             for own in by_budget.get(1.0, []))  # fmt: skip
+    return {own.seed: (own.metrics or {})["auc"] for own in seeds}
+
+
 def gain(records: Sequence[Record], full: Mapping[int | None, float]) -> tuple[float, float | None]:
     """The same of the AUC above that of the full table, seed by seed.
 

@@ -128,7 +128,7 @@ def is_too_slow(job: Job) -> bool:
 
 
 def best(asked: Sequence[Contender], count: int, data: str, budget: float) -> list[Contender]:
-    """The contenders of the highest validation AUC that were not capped, in the order asked.
+    """The contenders of the highest validation AUC that were not capped, the best first.
 
     The first seed of the data set ranks them, so that what other seeds give changes no choice.
 
@@ -148,8 +148,7 @@ def best(asked: Sequence[Contender], count: int, data: str, budget: float) -> li
             f"--best {count} wants as many runs of seed {first} of {data} at {budget:.1%}, "
             f"found {len(ran)}: run that seed first, without --best."
         )
-    high = sorted(ran, key=lambda own: -valid[own.table, own.name])[:count]
-    return [own for own in asked if own in high]
+    return sorted(ran, key=lambda own: -valid[own.table, own.name])[:count]
 
 
 @dataclasses.dataclass(frozen=True)

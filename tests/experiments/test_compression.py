@@ -80,7 +80,7 @@ def test_the_best_are_chosen_on_validation_by_the_first_seed(monkeypatch):
     found = [recorded("hash", 0.7), recorded("robe", 0.9), recorded("cafe", 0.8)]
     monkeypatch.setattr(sweep_module, "load", lambda _: [*found, recorded("qr", 0.99, seed=1)])
     wanted = jobs(Sweep(data=("planted",), budgets=(0.1,), seeds=(1,), best=2))
-    assert [job.contender.table for job in wanted] == ["full", "cafe", "robe"]
+    assert [job.contender.table for job in wanted] == ["full", "robe", "cafe"]
     with pytest.raises(SystemExit, match=r"--best 4 wants as many runs .* found 3"):
         list(jobs(Sweep(data=("planted",), budgets=(0.1,), seeds=(1,), best=4)))
 
@@ -139,7 +139,10 @@ def test_the_report_marks_the_best_and_what_was_capped(tmp_path):
     assert "| robe | unified | **0.8200 ± 0.0000*** |" in text
     assert "**" not in tabulate([RUN, better])  # one seed is no ranking
     timed = dataclasses.replace(RUN, experiment="lookup", metrics={"lookup_4096_of_full": 2.0})
-    full = [dataclasses.replace(own, table="full", layout="per feature") for own in (RUN, again)]
+    full = [
+        dataclasses.replace(own, table="full", layout="per feature", budget=1.0)
+        for own in (RUN, again)
+    ]
     gains = tabulate([RUN, again, better, *full]).partition("above the full table of the same")[2]
     assert "| hash | unified | **0.0000 ± 0.0000** |" in gains
     assert "robe" not in gains  # one seed
