@@ -4,6 +4,7 @@ Both run the same network on the same ids. Each gets its ids in the type and ord
 best, outside the timed region, and as many threads as there are cores.
 """
 
+import abc
 import importlib
 import itertools
 import os
@@ -29,7 +30,7 @@ def imported(module: str) -> Any:
         ) from error
 
 
-class _Peer:
+class _Peer(abc.ABC):
     """A network over the vectors of all features, trained by plain SGD."""
 
     def __init__(
@@ -55,11 +56,11 @@ class _Peer:
         """The ids in the order that the table reads them."""
         return ids
 
+    @abc.abstractmethod
     def look_up(self, i: int) -> "torch.Tensor":
         """The vectors of a batch, joined by example."""
-        raise NotImplementedError
 
-    def update(self) -> None:
+    def update(self) -> None:  # noqa: B027 - FBGEMM's backward pass does
         """Applies the table's gradient, where the backward pass has not done so."""
 
     def step(self, i: int) -> None:
