@@ -50,6 +50,7 @@ class TowerSettings:
     budget: str | None = None  # table bytes: as 64KB, 1.5MB, or 1% of the full table's
     lookups: int | None = None  # rows a value reads; by default 1 where each has its own, else 2
     history: int | None = None  # items of a history in training; by default what most users have
+    targets: int | None = None  # items asked for at a turn; by default half of most users', to 64
     candidates: int | None = None  # items of a batch that targets compete with; 4096 at most
     batch: int | None = None  # users a step; by default more for more users, 16 to 512
     temperature: float | None = (
@@ -60,21 +61,22 @@ class TowerSettings:
     every: int = 5  # epochs between looks at validation
     patience: int = 3  # looks without a better recall@20 after which training stops
     shift: float = 0.2  # items that n users met weigh less as negatives, by n to this power
+    sampling_options: tuple[str, ...] = ()  # of Sampling, as history=all turns=all weight=0
     average: float = 0.0  # decay of the moving average that is evaluated; 0 is none
     seed: int = 0  # of the start and the order
 
     def __post_init__(self):
         counts = (self.dim, self.epochs, self.every, self.patience)
-        more = (self.history, self.candidates, self.batch, self.lookups)
+        more = (self.history, self.targets, self.candidates, self.batch, self.lookups)
         if self.neighbours < 0:
             raise ValueError(
                 f"Settings want neighbours of at least 0, got {self.neighbours}: 0 reads none."
             )
         if any(count is not None and count < 1 for count in (*counts, *more)):
             raise ValueError(
-                "Settings want dim, epochs, every, patience, history, candidates, batch and "
-                f"lookups of at least 1, got {', '.join(map(str, (*counts, *more)))}: raise them, "
-                "or leave them out."
+                "Settings want dim, epochs, every, patience, history, targets, candidates, batch "
+                f"and lookups of at least 1, got {', '.join(map(str, (*counts, *more)))}: raise "
+                "them, or leave them out."
             )
 
 
@@ -108,8 +110,11 @@ def resolve_towers(settings: TowerSettings, known: Known) -> ResolvedTowers:
             f"Two towers want users who met at least two items in training, got none of "
             f"{len(counts):,}: import more rows, or give training a larger share."
         )
-    batch = min(settings.batch or _batch(len(eligible)), len(eligible))
     most = int(np.quantile(eligible, 0.95))
+    targets = settings.targets or min(max(1, (most + 1) // 2), MOST_TARGETS)
+    sampling = with_options(Sampling, settings.sampling_options, shift=settings.shift)
+    turns = len(sampling.users(counts, targets=targets))
+    batch = min(settings.batch or _batch(len(eligible)), turns)
     schema, layout = _tables(settings, known, history=min(most, MOST_PLACES))
     users = tuple(f.name for f in schema.features if f.name in _user_names(known))
     items = (ITEM, *(f.name for f in _features(known.item_rows)))
@@ -122,12 +127,12 @@ def resolve_towers(settings: TowerSettings, known: Known) -> ResolvedTowers:
         dim=settings.dim,
         temperature=_temperature(settings),
         loss=_loss(settings, items=len(known.items)),
-        targets=min(max(1, (most + 1) // 2), MOST_TARGETS),
+        targets=targets,
         candidates=-(-wanted // batch),
         in_batch=False,
         is_counted=True,
     )
-    steps = settings.epochs * (len(eligible) // batch)
+    steps = settings.epochs * (turns // batch)
     recipe = Recipe(
         rows=RowTraining(LazyAdam(settings.rate), average=settings.average),
         dense=Adam(settings.rate),
@@ -138,7 +143,7 @@ def resolve_towers(settings: TowerSettings, known: Known) -> ResolvedTowers:
     return ResolvedTowers(
         model=model,
         recipe=recipe,
-        sampling=Sampling(shift=settings.shift),
+        sampling=sampling,
         user_schema=None if known.user_rows is None else known.user_rows.schema,
         item_schema=None if known.item_rows is None else known.item_rows.schema,
         batch=batch,

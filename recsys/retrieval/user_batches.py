@@ -39,6 +39,19 @@ class Sampling:
                 f"hard={self.hard}, skip={self.skip} and depth={self.depth}."
             )
 
+    def asked(self, counts: Int[np.ndarray, " all_users"]) -> Int[np.ndarray, " all_users"]:
+        """How many of its items each user can be asked for."""
+        return counts - (counts // 2 if self.history == "half" else 0)
+
+    def users(
+        self, counts: Int[np.ndarray, " all_users"], *, targets: int
+    ) -> Int[np.ndarray, " turns"]:
+        """Those who met at least two items, once for each turn of an epoch."""
+        users = np.flatnonzero(counts >= 2)
+        if self.turns == "one":
+            return users
+        return np.repeat(users, -(-self.asked(counts)[users] // targets))
+
 
 class Drawn(NamedTuple):
     """Users' items in a random order."""
@@ -66,10 +79,8 @@ class UserBatches:
                 f"hard={self.sampling.hard}: use fewer hard ones, or more candidates."
             )
         self.counts = np.diff(sides.train.indptr)
-        self.asked = self.counts - (self.counts // 2 if self.sampling.history == "half" else 0)
-        self.users = np.flatnonzero(self.counts >= 2)
-        if self.sampling.turns == "all":
-            self.users = np.repeat(self.users, -(-self.asked[self.users] // sides.spec.targets))
+        self.asked = self.sampling.asked(self.counts)
+        self.users = self.sampling.users(self.counts, targets=sides.spec.targets)
         check("UserBatches", len(self.users), size, seed)
         self.popularity = np.bincount(sides.train.indices, minlength=len(sides.items))
         chance = np.maximum(self.popularity, 1.0) ** self.sampling.power

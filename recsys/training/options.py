@@ -2,7 +2,7 @@
 
 import ast
 import dataclasses
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from recsys.tables import METHODS
 
@@ -17,6 +17,7 @@ def with_options(spec: type[Spec], options: tuple[str, ...], **given: Any) -> Sp
         ValueError: an option names no field, or its value is of another kind than the field's.
     """
     defaults = {f.name: f.default for f in dataclasses.fields(spec) if _is_settable(f.default)}  # type: ignore[arg-type]
+    kinds = get_type_hints(spec) if options else {}
     for option in options:
         name, equals, text = option.partition("=")
         if name not in defaults or not equals:
@@ -25,6 +26,9 @@ def with_options(spec: type[Spec], options: tuple[str, ...], **given: Any) -> Sp
                 f"{', '.join(defaults) or 'none'}."
             )
         given[name] = _value(text, defaults[name], f"{spec.__name__}'s {name}")
+        if get_origin(kinds[name]) is Literal and given[name] not in get_args(kinds[name]):
+            words = ", ".join(map(str, get_args(kinds[name])))
+            raise ValueError(f"{spec.__name__}'s {name} should be one of {words}, got {text!r}.")
     return spec(**given)
 
 

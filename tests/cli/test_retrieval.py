@@ -10,10 +10,12 @@ import pytest
 from recsys.cli import main
 from recsys.features import fingerprint
 from recsys.losses import RETRIEVAL_LOSSES, CosineContrastive
+from recsys.optim.schedules import Cosine
 from recsys.release import Release
 from recsys.retrieval.run import open_towers
 from recsys.retrieval.settings import TowerSettings, resolve_towers
 from recsys.retrieval.sources import store_for
+from recsys.retrieval.user_batches import Sampling
 from recsys.retrieval.vectors import embed
 from recsys.towers.pooling import MeanDirection
 from tests.cli.told import Told
@@ -66,6 +68,27 @@ def test_every_loss_is_made_of_its_name(folder, name):
     model = resolve_towers(TowerSettings(loss=name), known).model
     assert type(model.loss) is RETRIEVAL_LOSSES[name]
     assert getattr(model.loss, "items", len(known.items)) == len(known.items)
+
+
+def test_sampling_is_chosen_by_options(folder, told, tmp_path):
+    chosen = ["--targets", "2", "--sampling-options", "history=all", "turns=all", "weight=0"]
+    told.ok("train", folder / "log.csv", "--out", tmp_path / "run", *SMALL, *chosen)
+    run = open_towers(tmp_path / "run")
+    resolved, counts = run.resolved, np.diff(run.known.train.indptr)
+    assert resolved.sampling == Sampling(history="all", turns="all", weight=0.0, shift=0.2)
+    assert resolved.model.targets == 2
+    turns = sum(-(-count // 2) for count in counts.tolist() if count >= 2)
+    assert resolved.recipe.schedule == Cosine(2 * (turns // resolved.batch))
+    printed = told.wrong(
+        "train",
+        folder / "log.csv",
+        "--out",
+        tmp_path / "x",
+        *SMALL,
+        "--sampling-options",
+        "hard=-1",
+    )
+    assert "Sampling wants hard of at least 0" in printed
 
 
 def test_a_temperature_of_zero_is_refused(folder):

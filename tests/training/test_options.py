@@ -4,6 +4,7 @@ import pytest
 
 from recsys.embedding import Unified
 from recsys.models import DCN, DLRM
+from recsys.retrieval.user_batches import Sampling
 from recsys.tables import INT8, Full, Hash
 from recsys.training.options import with_options
 from tests.toy import SCHEMA
@@ -49,3 +50,9 @@ def test_an_unknown_option_lists_the_known_ones(option):
 def test_a_value_of_another_kind_is_refused(option):
     with pytest.raises(ValueError, match="Hash's rows should be like 65536, got"):
         with_options(Hash, (option,))
+
+
+def test_a_word_that_a_field_does_not_know_lists_the_known_ones():
+    assert with_options(Sampling, ("history=all",), shift=0.5) == Sampling(history="all", shift=0.5)
+    with pytest.raises(ValueError, match="Sampling's history should be one of half, all, got 'al'"):
+        with_options(Sampling, ("history=al",))
