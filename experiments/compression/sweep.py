@@ -9,7 +9,8 @@ as capped if it needed more; what the first seed could not finish is not repeate
 Runs that are recorded in `results/compression.json` are not repeated, so the sweep can be stopped
 and started, and two processes, one with `--part 0 2` and one with `--part 1 2`, use two cores. Draw
 and tabulate with `experiments.compression.report`. The second command repeats the best six of each
-budget, by validation AUC, of what the first trains with one seed.
+budget, by validation AUC, of what the first trains with one seed; other budgets, as `--budgets 0.5
+0.25`, are run by hand.
 
     RECSYS_DATA=folder python -m experiments.compression.sweep
     RECSYS_DATA=folder python -m experiments.compression.sweep --data planted --seeds 1 2 --best 6
