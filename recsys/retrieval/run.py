@@ -73,7 +73,8 @@ def train_towers(
     tenth of what each user liked in training is put aside for it.
 
     Raises:
-        ValueError: the store does not tell who met what, or the directory holds another run.
+        ValueError: the store does not tell who met what, examples cannot be drawn so, or the
+            directory holds another run.
     """
     settings, path = settings or TowerSettings(), Path(directory)
     known = known_of(
@@ -85,14 +86,17 @@ def train_towers(
     if settings.neighbours:
         known = with_neighbours(known, settings.neighbours, space=ITEM)
     resolved = resolve_towers(settings, known)
+    sides = sides_of(resolved, known, liked=known.train)
+    batches = UserBatches(
+        sides, size=resolved.batch, seed=resolved.seed, sampling=resolved.sampling
+    )  # refuses what cannot be drawn before anything is written
     begin(path, store, settings, resolved)
     if not (path / KNOWN).exists():
         known.save(path / KNOWN)
-    sides = sides_of(resolved, known, liked=known.train)
     model = resolved.model
     return fit(
         Learner(lambda: model.build(rngs=nnx.Rngs(resolved.seed)), resolved.recipe, mesh),
-        UserBatches(sides, size=resolved.batch, seed=resolved.seed, sampling=resolved.sampling),
+        batches,
         epochs=resolved.epochs,
         every=resolved.every,
         patience=resolved.patience,

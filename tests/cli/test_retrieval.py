@@ -79,16 +79,18 @@ def test_sampling_is_chosen_by_options(folder, told, tmp_path):
     assert resolved.model.targets == 2
     turns = sum(-(-count // 2) for count in counts.tolist() if count >= 2)
     assert resolved.recipe.schedule == Cosine(2 * (turns // resolved.batch))
-    printed = told.wrong(
-        "train",
-        folder / "log.csv",
-        "--out",
-        tmp_path / "x",
-        *SMALL,
-        "--sampling-options",
-        "hard=-1",
-    )
-    assert "Sampling wants hard of at least 0" in printed
+
+
+@pytest.mark.parametrize(
+    ("option", "wanted"),
+    [("hard=-1", "hard of at least 0"), ("hard=99", "got hard=99"), ("turns=two", "of one, all")],
+)
+def test_sampling_that_cannot_be_is_refused_and_leaves_no_run(
+    folder, told, tmp_path, option, wanted
+):
+    log, asked = folder / "log.csv", [*SMALL, "--sampling-options", option]
+    assert wanted in told.wrong("train", log, "--out", tmp_path / "run", *asked)
+    assert not (tmp_path / "run" / "spec.json").exists()
 
 
 def test_a_temperature_of_zero_is_refused(folder):
