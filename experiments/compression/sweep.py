@@ -22,7 +22,7 @@ import itertools
 import os
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -44,6 +44,7 @@ from recsys.training.loop import fit
 
 NAME = "compression"
 PATIENCE = 2
+Encoded = dict[str, Batch]  # by split
 
 
 @dataclasses.dataclass(frozen=True)
@@ -174,7 +175,7 @@ def prepared(name: str, folder: Path, seed: int) -> Prepared:
 
 
 @functools.lru_cache(maxsize=2)  # with vocabularies and without
-def batches(name: str, folder: Path, seed: int, is_numbered: bool) -> dict[str, Batch]:
+def batches(name: str, folder: Path, seed: int, is_numbered: bool) -> Encoded:
     """The splits as keys: ranks of a vocabulary, or hashed values."""
     own = prepared(name, folder, seed)
     schema = own.known if is_numbered else DATA_SETS[name].schema
@@ -182,8 +183,10 @@ def batches(name: str, folder: Path, seed: int, is_numbered: bool) -> dict[str, 
     return {part: schema.encode(columns, known) for part, columns in own.columns.items()}
 
 
-def run(job: Job, folder: Path) -> Record:
-    """Trains and measures once.
+def run(
+    job: Job, folder: Path, *, change: Callable[[Encoded, Schema], Encoded] | None = None
+) -> Record:
+    """Trains and measures once; `change` makes other batches of those of the schema's data set.
 
     Raises:
         ValueError: the method has no table as small as the budget.
@@ -199,6 +202,8 @@ def run(job: Job, folder: Path) -> Record:
     recipe = dataclasses.replace(job.data.recipe, seed=job.seed)
     learner = Learner(lambda: model.build(rngs=nnx.Rngs(job.seed)), recipe)
     data = batches(job.data.name, folder, job.seed, is_numbered)
+    if change is not None:
+        data = change(data, model.schema)
     started = time.monotonic()
     fitted = fit(
         learner,

@@ -2,17 +2,20 @@
 
 import dataclasses
 
+import numpy as np
 import pytest
 
 import experiments.compression.sweep as sweep_module
 from experiments.compression.contenders import CONTENDERS, FULL
 from experiments.compression.data_sets import DATA_SETS, DataSet
+from experiments.compression.never_met import without_unknown
 from experiments.compression.plots import Point, draw, frontier, latency_of
 from experiments.compression.report import tabulate
 from experiments.compression.runs import gain
 from experiments.compression.sweep import Job, Sweep, is_too_slow, jobs, main, run
 from experiments.results import Record
 from recsys.data.datasets import planted
+from recsys.features import Batch, Feature, Schema
 from recsys.tables import METHODS
 
 RUN = Record(
@@ -70,6 +73,16 @@ def test_what_the_first_seed_could_not_finish_is_not_repeated(monkeypatch):
     assert not is_too_slow(Job(SMALL, CONTENDERS[0], 0.1, 0))  # it may be trained again
     assert not is_too_slow(Job(SMALL, CONTENDERS[0], 0.05, 1))
     assert not is_too_slow(Job(SMALL, FULL, 1.0, 1))
+
+
+def test_values_never_met_read_nothing_once_training_is_over():
+    schema = Schema((Feature("a", values=3), Feature("b", values=2)))
+    low, ones = np.array([[0, 1], [2, 0]], np.uint32), np.ones((2, 2), bool)
+    whole = np.zeros(2, np.float32)
+    batch = Batch(np.zeros_like(low), low, ones, np.zeros((2, 0), np.float32), whole, whole)
+    found = without_unknown(dict.fromkeys(("train", "valid", "test"), batch), schema)
+    assert found["train"].valid.all()
+    assert found["valid"].valid.tolist() == found["test"].valid.tolist() == [[1, 0], [0, 1]]
 
 
 def test_the_best_are_chosen_on_validation_by_the_first_seed(monkeypatch):
